@@ -1,0 +1,108 @@
+#pragma once
+// The bounds-checked cursor through which all bytes of a server are read.
+
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace penstock {
+
+using ByteSpan = std::span<const uint8_t>;
+
+inline std::string_view as_text(ByteSpan bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+inline ByteSpan as_bytes(std::string_view text) {
+    return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+/// Unsigned little-endian integer of N bytes (1 to 8) at p; the caller has checked the bounds.
+template <int N>
+inline uint64_t load_le(const uint8_t* p) {
+    static_assert(N >= 1 && N <= 8);
+    uint64_t v = 0;
+    std::memcpy(&v, p, N);  // x86-64 and aarch64 are little-endian; asserted in byte_reader.cc
+    return v;
+}
+
+/// Unsigned big-endian integer of n bytes (0 to 8) at p; the caller has checked the bounds.
+inline uint64_t load_be(const uint8_t* p, size_t n) {
+    uint64_t v = 0;
+    for (size_t i = 0; i < n; ++i) v = v << 8 | p[i];
+    return v;
+}
+
+/// Reads forward over bytes that it does not own. Any read past the end throws Error(kFailPipe) with
+/// `what` as its operation; a reader never reads outside its span.
+class ByteReader {
+  public:
+    ByteReader(ByteSpan bytes, const char* what) : p_(bytes.data()), end_(p_ + bytes.size()), what_(what) {}
+
+    size_t remaining() const { return static_cast<size_t>(end_ - p_); }
+    bool empty() const { return p_ == end_; }
+    const uint8_t* position() const { return p_; }
+
+    template <int N>
+    uint64_t le() {
+        need(N);
+        uint64_t v = load_le<N>(p_);
+        p_ += N;
+        return v;
+    }
+    uint8_t u8() { return static_cast<uint8_t>(le<1>()); }
+    uint16_t u16() { return static_cast<uint16_t>(le<2>()); }
+    uint32_t u32() { return static_cast<uint32_t>(le<4>()); }
+    uint64_t u64() { return le<8>(); }
+    /// Little-endian integer whose width (1 to 8 bytes) is known at run time.
+    uint64_t le_n(size_t n) {
+        need(n);
+        if (n > 8) fail("integer wider than 8 bytes");
+        uint64_t v = 0;
+        std::memcpy(&v, p_, n);
+        p_ += n;
+        return v;
+    }
+
+    ByteSpan bytes(size_t n) {
+        need(n);
+        ByteSpan s(p_, n);
+        p_ += n;
+        return s;
+    }
+    ByteSpan rest() { return bytes(remaining()); }
+    void skip(size_t n) {
+        need(n);
+        p_ += n;
+    }
+
+    /// MySQL length-encoded integer (Protocol::LengthEncodedInteger).
+    uint64_t lenenc() {
+        uint8_t first = u8();
+        if (first < 0xfb) return first;
+        if (first == 0xfc) return le<2>();
+        if (first == 0xfd) return le<3>();
+        if (first == 0xfe) return le<8>();
+        fail("bad length-encoded integer");
+    }
+    ByteSpan lenenc_bytes() {
+        uint64_t n = lenenc();
+        if (n > remaining()) fail("length runs past the end");
+        return bytes(static_cast<size_t>(n));
+    }
+
+    [[noreturn]] void fail(const char* message) const;
+
+  private:
+    void need(size_t n) const {
+        if (n > remaining()) fail("cut short");
+    }
+
+    const uint8_t* p_;
+    const uint8_t* end_;
+    const char* what_;
+};
+
+}  // namespace penstock
