@@ -1,0 +1,60 @@
+# MySQL (the newest that Debian's unstable has, 9.7 at the time of writing) in a tree of its own, because
+# Debian 12 has no MySQL. The tree and an initialized data directory are made once and cached.
+
+mysql_tree="$PENSTOCK_CACHE/trees/mysql"
+
+mysql_install() {
+    ensure_packages debootstrap mariadb-client
+    make_tree mysql "$mysql_tree" mysql-server-core mysql_finish_tree
+}
+
+mysql_finish_tree() {
+    local tree=$1
+    as_root chroot "$tree" useradd -r -M -d /nonexistent -s /usr/sbin/nologin mysql
+    as_root mkdir -p "$tree/instances"
+    as_root chroot "$tree" install -d -o mysql -m 750 /template
+    # sql_mode and the rest stay as the server ships them: the pipe must cope with the defaults.
+    as_root chroot "$tree" /usr/sbin/mysqld --no-defaults --initialize-insecure --user=mysql \
+        --datadir=/template/data --innodb-redo-log-capacity=64M >"$tree.log" 2>&1 || {
+        tail -n 20 "$tree.log" >&2
+        die "mysqld --initialize failed"
+    }
+    # Each copy makes its own server UUID.
+    as_root rm -f "$tree/template/data/auto.cnf"
+}
+
+mysql_start() {
+    local dir=$1 port=$2 password=$3
+    shift 3
+    local id inside outside
+    id=$(basename "$(mktemp -u -t XXXXXXXXXX)")
+    inside=/instances/$id
+    outside=$mysql_tree$inside
+    as_root chroot "$mysql_tree" install -d -o mysql -m 755 "$inside"
+    echo "$outside" >"$dir/outside"
+    as_root cp -a "$mysql_tree/template/data" "$outside/data"
+    printf '%s\n' "SET sql_log_bin = 0;" \
+        "ALTER USER root@localhost IDENTIFIED BY '$password';" \
+        "CREATE USER IF NOT EXISTS root@'%' IDENTIFIED BY '$password';" \
+        "GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;" | as_root tee "$outside/init.sql" >/dev/null
+    as_root chroot "$mysql_tree" chown mysql "$inside/init.sql"
+    as_root chmod 600 "$outside/init.sql"
+    # A short name for the socket: the kernel allows 107 characters, and a cache may lie deep.
+    ln -sfn "$outside/mysqld.sock" "$dir/sock"
+    spawn_as_root "$dir" chroot "$mysql_tree" /usr/sbin/mysqld --no-defaults --user=mysql \
+        --datadir="$inside/data" --socket="$inside/mysqld.sock" --pid-file="$inside/mysqld.pid" \
+        --init-file="$inside/init.sql" --bind-address=127.0.0.1 --port="$port" --mysqlx=OFF \
+        --skip-name-resolve --secure-file-priv=NULL --local-infile=ON \
+        --server-id=1 --log-bin=binlog --gtid-mode=ON --enforce-gtid-consistency=ON \
+        --binlog-format=ROW --binlog-row-image=FULL --binlog-row-metadata=FULL \
+        --innodb-flush-log-at-trx-commit=2 --sync-binlog=0 --innodb-buffer-pool-size=256M \
+        --innodb-redo-log-capacity=256M --max-connections=200 "$@"
+}
+
+mysql_clean() {
+    local outside
+    outside=$(cat "$1/outside" 2>/dev/null) || return 0
+    case $outside in
+        "$PENSTOCK_CACHE"/trees/*/instances/?*) as_root rm -rf -- "$outside" ;;
+    esac
+}

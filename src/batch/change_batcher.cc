@@ -1,0 +1,413 @@
+#include "batch/change_batcher.h"
+
+#include <algorithm>
+#include <cctype>
+
+namespace penstock {
+
+struct ChangeBatcher::Table {
+    MappedTable mapped;
+    Block block;
+    size_t bytes = 0;  // of block, as counted into open_bytes_
+    bool skip_transaction = false;
+
+    explicit Table(MappedTable m) : mapped(std::move(m)), block(*mapped.plan) {}
+    std::string name() const { return mapped.plan->source.qualified_name(); }
+};
+
+struct ChangeBatcher::MapEntry {
+    Table* table = nullptr;  // null: not mapped
+    std::unique_ptr<BinlogRowDecoder> decoder;
+    // What the decoder was built for; the columns' views are not read.
+    std::vector<TableMapColumn> columns;
+    std::string optional_metadata;
+};
+
+namespace {
+
+std::string lower(std::string_view text) {
+    std::string out(text);
+    for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return out;
+}
+
+std::string name_key(std::string_view database, std::string_view table, bool lower_case) {
+    std::string key;
+    key.reserve(database.size() + 1 + table.size());
+    key.append(database).push_back('\0');
+    key.append(table);
+    return lower_case ? lower(key) : key;
+}
+
+bool same_columns(const TableMapEvent& event, const std::vector<TableMapColumn>& columns,
+                  std::string_view optional_metadata) {
+    if (event.columns.size() != columns.size()) return false;
+    for (size_t i = 0; i < columns.size(); ++i) {
+        const TableMapColumn& a = event.columns[i];
+        const TableMapColumn& b = columns[i];
+        if (a.type != b.type || a.metadata != b.metadata || a.nullable != b.nullable) return false;
+    }
+    return as_text(event.optional_metadata) == optional_metadata;
+}
+
+}  // namespace
+
+ChangeBatcher::ChangeBatcher(std::vector<MappedTable> tables, StreamPoint start, size_t block_bytes,
+                             std::optional<Replay> replay, bool lower_case_names)
+    : lower_case_names_(lower_case_names),
+      configured_block_bytes_(block_bytes),
+      block_bytes_(replay ? replay->block_bytes : block_bytes),
+      replay_(replay),
+      position_(start.position),
+      next_version_(start.next_version),
+      batch_(start.next_batch),
+      batch_first_version_(start.next_version),
+      batch_from_(start.position),
+      counts_(tables.size()) {
+    for (MappedTable& mapped : tables) {
+        tables_.push_back(std::make_unique<Table>(std::move(mapped)));
+        Table* table = tables_.back().get();
+        const TableSchema& source = table->mapped.plan->source;
+        by_name_.emplace(name_key(source.database, source.name, lower_case_names_), table);
+    }
+    if (const FilePosition* file = position_.file()) {
+        log_file_ = file->file;
+        log_offset_ = file->offset;
+    }
+}
+
+ChangeBatcher::~ChangeBatcher() = default;
+
+void ChangeBatcher::feed(const Event& event, const EventHeader& header) {
+    header_ = header;
+    try {
+        advance_log_offset(event);
+        std::visit([this](const auto& e) { handle(e); }, event);
+    } catch (Error& e) {
+        e.at_position(log_coordinates());
+        throw;
+    }
+}
+
+std::string ChangeBatcher::log_coordinates() const { return log_file_ + ":" + std::to_string(log_offset_); }
+
+// The header's position is the low 32 bits of where the event ends. MariaDB 11.4+ leaves it zero for events
+// inside a transaction; then the event's size is added.
+void ChangeBatcher::advance_log_offset(const Event& event) {
+    if (header_.flags & EventHeader::kArtificial) return;
+    if (std::holds_alternative<RotateEvent>(event) || std::holds_alternative<HeartbeatEvent>(event)) return;
+    if (header_.log_pos != 0) {
+        uint64_t offset = (log_offset_ & ~uint64_t{0xffffffff}) | header_.log_pos;
+        if (offset < log_offset_) offset += uint64_t{1} << 32;
+        log_offset_ = offset;
+    } else if (!std::holds_alternative<FormatDescriptionEvent>(event)) {
+        log_offset_ += header_.size;
+    }
+}
+
+void ChangeBatcher::handle(const FormatDescriptionEvent&) {
+    maps_.clear();  // table ids start anew with each file of a restarted server
+    if (in_transaction_) {
+        // A server that died inside a transaction writes no end for it; the next file begins without it.
+        fail("a log file begins inside a transaction",
+             "The source lost the end of a transaction in a crash; resync the pipe", nullptr);
+    }
+}
+
+void ChangeBatcher::handle(const RotateEvent& event) {
+    log_file_ = std::string(event.file);
+    log_offset_ = event.offset;
+    FilePosition* file = position_.file();
+    if (file != nullptr && !in_transaction_ && file->file != log_file_) {
+        *file = FilePosition{log_file_, log_offset_};
+        moved_ = true;
+    }
+}
+
+void ChangeBatcher::handle(const GtidEvent& event) {
+    gtid_ = event;
+    begin();
+    in_transaction_ = false;  // the QUERY event that follows says whether one begins
+}
+
+void ChangeBatcher::handle(const MariadbGtidEvent& event) {
+    mariadb_gtid_ = event;
+    begin();
+    in_transaction_ = !event.standalone;
+    ends_with_statement_ = event.standalone;
+}
+
+void ChangeBatcher::begin() {
+    in_transaction_ = true;
+    transaction_rows_ = 0;
+    for (auto& table : tables_) {
+        if (!table->mapped.loaded_until.none()) table->skip_transaction = transaction_is_loaded(*table);
+    }
+}
+
+bool ChangeBatcher::transaction_is_loaded(const Table& table) const {
+    const Position& until = table.mapped.loaded_until;
+    if (const GtidSet* set = until.mysql()) {
+        return gtid_ && !gtid_->anonymous && set->contains(gtid_->source, gtid_->gno);
+    }
+    if (const MariadbGtidPos* pos = until.mariadb()) return mariadb_gtid_ && pos->contains(mariadb_gtid_->gtid);
+    if (const FilePosition* file = until.file()) {
+        // The load's position is a commit edge; an event that starts before it belongs to what was loaded.
+        return !FilePosition{log_file_, log_offset_}.at_or_after(*file);
+    }
+    return false;
+}
+
+void ChangeBatcher::commit() {
+    in_transaction_ = false;
+    ends_with_statement_ = false;
+    transaction_rows_ = 0;
+    if (GtidSet* set = position_.mysql()) {
+        if (gtid_ && gtid_->anonymous) {
+            fail("a transaction without a GTID",
+                 "gtid_mode is not ON; set it, or use replicationMechanism FILE_POS and resync", nullptr);
+        }
+        if (gtid_) set->add(gtid_->source, gtid_->gno);
+    } else if (MariadbGtidPos* pos = position_.mariadb()) {
+        if (mariadb_gtid_) pos->advance(mariadb_gtid_->gtid);
+    } else if (FilePosition* file = position_.file()) {
+        *file = FilePosition{log_file_, log_offset_};
+    }
+    gtid_.reset();
+    mariadb_gtid_.reset();
+    last_commit_time_ = header_.timestamp;
+    moved_ = true;
+}
+
+void ChangeBatcher::handle(const XidEvent&) { commit(); }
+
+void ChangeBatcher::handle(const XaPrepareEvent& event) {
+    if (!event.one_phase && transaction_rows_ > 0) {
+        fail("XA transaction " + event.xid + " changed mapped tables and is only prepared",
+             "Two-phase XA transactions on mapped tables are not supported; resync the pipe after its end",
+             nullptr);
+    }
+    commit();
+}
+
+void ChangeBatcher::handle(const IncidentEvent& event) {
+    fail("the source reports that its log lacks events: " + std::string(event.message), "Resync the pipe",
+         nullptr);
+}
+
+void ChangeBatcher::handle(const QueryEvent& event) {
+    Statement statement = read_statement(event.query, event.database);
+    switch (statement.kind) {
+        case Statement::Kind::kBegin:
+            if (!in_transaction_) {
+                in_transaction_ = true;
+                if (!gtid_ && !mariadb_gtid_) begin();
+            }
+            return;
+        case Statement::Kind::kCommit:
+            commit();
+            return;
+        case Statement::Kind::kRollback:
+        case Statement::Kind::kRollbackToSavepoint:
+            if (transaction_rows_ > 0) {
+                fail("a transaction with changes of mapped tables was rolled back in the log",
+                     "It mixes transactional and non-transactional tables; convert them to InnoDB and resync",
+                     nullptr);
+            }
+            if (statement.kind == Statement::Kind::kRollback) commit();
+            return;
+        case Statement::Kind::kXaEnd:
+            commit();
+            return;
+        default:
+            check_statement(statement, event.query, event.database);
+            if (!in_transaction_ || ends_with_statement_) commit();
+    }
+}
+
+void ChangeBatcher::check_statement(const Statement& statement, std::string_view query,
+                                    std::string_view database) {
+    using Kind = Statement::Kind;
+    if (statement.kind == Kind::kChangesRows) {
+        for (const auto& table : tables_) {
+            if (!mentions_identifier(query, table->mapped.plan->source.name)) continue;
+            fail("the log holds a change as a statement, not as rows",
+                 "A session used binlog_format=STATEMENT or MIXED; SET GLOBAL binlog_format='ROW' and resync",
+                 table.get());
+        }
+        return;
+    }
+    auto refuse = [&](Table* table, const char* what) {
+        if (table->skip_transaction) return;
+        fail(std::string(what) + ": " + std::string(query.substr(0, 200)),
+             "Penstock does not apply this statement; resync the pipe", table);
+    };
+    for (const StatementTable& named : statement.tables) {
+        if (statement.kind == Kind::kDropDatabase) {
+            for (const auto& table : tables_) {
+                const std::string& mapped = table->mapped.plan->source.database;
+                if (lower_case_names_ ? lower(mapped) == lower(named.database) : mapped == named.database) {
+                    refuse(table.get(), "the source dropped the table's database");
+                }
+            }
+            continue;
+        }
+        Table* table = find_table(named.database.empty() ? database : named.database, named.table);
+        if (table == nullptr) continue;
+        switch (statement.kind) {
+            case Kind::kAlterTable:
+                altered_.push_back(table->mapped.plan->id);
+                break;
+            case Kind::kTruncate:
+                refuse(table, "the source emptied the table or a partition of it");
+                break;
+            case Kind::kDropTable:
+                refuse(table, "the source dropped or replaced the table");
+                break;
+            case Kind::kRenameTable:
+                refuse(table, "the source renamed the table, or another to its name");
+                break;
+            default:
+                break;
+        }
+    }
+}
+
+ChangeBatcher::Table* ChangeBatcher::find_table(std::string_view database, std::string_view table) {
+    auto found = by_name_.find(name_key(database, table, lower_case_names_));
+    return found == by_name_.end() ? nullptr : found->second;
+}
+
+void ChangeBatcher::handle(const TableMapEvent& event) {
+    MapEntry& entry = maps_[event.table_id];
+    Table* table = find_table(event.database, event.table);
+    if (table == nullptr) {
+        entry = MapEntry{};
+        return;
+    }
+    bool ready = entry.decoder != nullptr || table->skip_transaction;
+    if (ready && entry.table == table && same_columns(event, entry.columns, entry.optional_metadata)) return;
+    entry.table = table;
+    entry.decoder.reset();
+    entry.columns = event.columns;
+    entry.optional_metadata = as_text(event.optional_metadata);
+    if (table->skip_transaction) return;  // an older schema may be in force there; no row is read
+    entry.decoder = std::make_unique<BinlogRowDecoder>(*table->mapped.plan, event);
+}
+
+void ChangeBatcher::handle(const RowsEvent& event) {
+    if (event.rows.empty()) return;
+    auto found = maps_.find(event.table_id);
+    if (found == maps_.end()) {
+        fail("rows of table id " + std::to_string(event.table_id) + " came without their table map",
+             "The log is damaged; resync the pipe", nullptr);
+    }
+    MapEntry& entry = found->second;
+    if (entry.table == nullptr) return;
+    Table& table = *entry.table;
+    if (event.column_count != entry.columns.size()) {
+        fail("a rows event has " + std::to_string(event.column_count) + " columns, its table map " +
+                 std::to_string(entry.columns.size()),
+             "The log is damaged; resync the pipe", &table);
+    }
+    if (!in_transaction_) {
+        fail("rows outside of a transaction", "The log is damaged; resync the pipe", &table);
+    }
+    if (table.skip_transaction) return;
+    if (entry.decoder == nullptr) {
+        fail("rows under a table map that was not read", "This is an error of Penstock; report it", &table);
+    }
+    try {
+        append_rows(table, *entry.decoder, event);
+    } catch (Error& e) {
+        e.at_table(table.name());
+        throw;
+    }
+    size_t bytes = table.block.bytes();
+    open_bytes_ += bytes - table.bytes;
+    table.bytes = bytes;
+}
+
+void ChangeBatcher::append_rows(Table& table, const BinlogRowDecoder& decoder, const RowsEvent& event) {
+    Block& block = table.block;
+    TableCounts& counts = counts_[table.mapped.plan->id];
+    const uint64_t first = next_version_;
+    ByteReader rows(event.rows, "read rows of the binary log");
+    switch (event.kind) {
+        case RowsEvent::Kind::kInsert:
+            while (!rows.empty()) {
+                decoder.read(rows, event.before_columns, after_);
+                decoder.append(after_, block);
+                block.finish_row(next_version_++, false);
+                ++counts.inserted;
+            }
+            break;
+        case RowsEvent::Kind::kDelete:
+            while (!rows.empty()) {
+                decoder.read(rows, event.before_columns, before_);
+                decoder.append(before_, block);
+                block.finish_row(next_version_++, true);
+                ++counts.deleted;
+            }
+            break;
+        case RowsEvent::Kind::kUpdate:
+            while (!rows.empty()) {
+                decoder.read(rows, event.before_columns, before_);
+                decoder.read(rows, event.after_columns, after_);
+                if (!decoder.same_key(before_, after_)) {
+                    // The row moves to another key: retire the old one first, at a lower version.
+                    decoder.append(before_, block);
+                    block.finish_row(next_version_++, true);
+                }
+                decoder.append(after_, block);
+                block.finish_row(next_version_++, false);
+                ++counts.updated;
+            }
+            break;
+    }
+    transaction_rows_ += next_version_ - first;
+}
+
+Chunk ChangeBatcher::take(bool close) {
+    if (close && !at_commit_edge()) fail("a batch closed inside a transaction", "This is an error of Penstock", nullptr);
+    Chunk chunk;
+    chunk.batch = batch_;
+    chunk.index = chunk_index_++;
+    chunk.from = batch_from_;
+    chunk.first_version = batch_first_version_;
+    chunk.last_version = next_version_ - 1;
+    for (auto& table : tables_) {
+        if (table->block.rows == 0) continue;
+        for (const BlockColumn& column : table->block.columns) {
+            counts_[table->mapped.plan->id].adjusted += column.adjusted();
+        }
+        chunk.blocks.push_back(std::move(table->block));
+        table->block = Block(*table->mapped.plan);
+        table->bytes = 0;
+    }
+    open_bytes_ = 0;
+    chunk.last_commit_time = last_commit_time_;
+    if (close) {
+        chunk.closes = true;
+        chunk.to = StreamPoint{position_, next_version_, batch_ + 1};
+        chunk.counts = std::move(counts_);
+        counts_.assign(tables_.size(), TableCounts{});
+        batch_ += 1;
+        batch_first_version_ = next_version_;
+        batch_from_ = position_;
+        moved_ = false;
+        chunk_index_ = 0;
+        replay_.reset();
+        block_bytes_ = configured_block_bytes_;
+    }
+    return chunk;
+}
+
+void ChangeBatcher::fail(const std::string& message, const std::string& hint, const Table* table) const {
+    Error error(Disposition::kFailPipe, "read the binary log", message, hint);
+    if (table != nullptr) error.at_table(table->name());
+    error.at_position(log_coordinates());
+    throw error;
+}
+
+}  // namespace penstock

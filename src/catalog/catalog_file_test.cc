@@ -1,0 +1,201 @@
+// The catalog as a file: damaged, foreign, older and newer ones; the lock of its directory.
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <sstream>
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "catalog/catalog.h"
+#include "catalog/data_directory_lock.h"
+#include "catalog/migrations.h"
+#include "catalog/sqlite.h"
+
+namespace penstock {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string read_file(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+template <typename Work>
+std::string usage_error(Work&& work) {
+    try {
+        work();
+    } catch (const Error& e) {
+        EXPECT_EQ(e.disposition(), Disposition::kUsage) << e.what();
+        return e.what();
+    }
+    ADD_FAILURE() << "no error";
+    return {};
+}
+
+class CatalogFileTest : public testing::Test {
+  protected:
+    CatalogFileTest() {
+        char name[] = "/tmp/penstock-catalog-XXXXXX";
+        directory_ = mkdtemp(name);
+        path_ = directory_ + "/catalog.sqlite";
+    }
+    ~CatalogFileTest() override { fs::remove_all(directory_); }
+
+    void expect_refused(const std::string& words) {
+        std::string before = read_file(path_);
+        std::string line = usage_error([&] { Catalog catalog(path_); });
+        EXPECT_NE(line.find(words), std::string::npos) << line;
+        EXPECT_NE(line.find(path_), std::string::npos) << line;
+        EXPECT_EQ(read_file(path_), before) << "a refused file was changed";
+    }
+
+    std::string directory_, path_;
+};
+
+TEST_F(CatalogFileTest, text_in_its_place_is_refused) {
+    std::ofstream(path_) << std::string(5000, 'x');
+    expect_refused("damaged or not a Penstock catalog");
+}
+
+TEST_F(CatalogFileTest, a_damaged_page_is_found_when_the_file_is_opened) {
+    {
+        Catalog catalog(path_);
+        catalog.create_pipe({.id = make_uuid(), .name = "shop", .spec_json = std::string(20'000, 'a')});
+    }
+    {
+        std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
+        file.seekp(4096 + 1);  // in the b-tree header of the second page
+        file << std::string(300, '\x7f');
+    }
+    expect_refused("damaged");
+}
+
+TEST_F(CatalogFileTest, another_programs_database_is_refused) {
+    {
+        Database other(path_, Disposition::kUsage);
+        other.execute("CREATE TABLE t (a)");
+    }
+    expect_refused("not a Penstock catalog");
+}
+
+TEST_F(CatalogFileTest, a_file_of_a_newer_penstock_is_refused) {
+    { Catalog catalog(path_); }
+    {
+        Database file(path_, Disposition::kUsage);
+        file.execute("PRAGMA user_version = 999");
+    }
+    expect_refused("written by a newer Penstock (catalog version 999, this one knows up to ");
+}
+
+TEST_F(CatalogFileTest, a_missing_directory_is_named) {
+    path_ = directory_ + "/nowhere/catalog.sqlite";
+    std::string line = usage_error([&] { Catalog catalog(path_); });
+    EXPECT_NE(line.find("No such file"), std::string::npos) << line;
+}
+
+// The file is kept as SQL, made by `sqlite3 catalog.sqlite .dump` and the two pragmas; it is never edited.
+TEST_F(CatalogFileTest, a_version_1_file_is_read_with_all_that_it_holds) {
+    std::string sql = read_file(PENSTOCK_TEST_DATA "/catalog_version_1.sql");
+    ASSERT_FALSE(sql.empty());
+    {
+        Database file(path_, Disposition::kUsage);
+        file.execute(sql.c_str());
+        ASSERT_EQ(file.query_integer("PRAGMA user_version"), 1);
+    }
+    Catalog catalog(path_);
+    auto pipe = catalog.find_pipe("shop");
+    ASSERT_TRUE(pipe);
+    EXPECT_EQ(pipe->state, "Running");
+    EXPECT_EQ(pipe->resume_state, "Running");
+    EXPECT_EQ(catalog.transitions(pipe->id).size(), 2u);
+    auto tables = catalog.tables(pipe->id);
+    ASSERT_EQ(tables.size(), 1u);
+    EXPECT_EQ(tables[0].load_state, LoadState::kLoaded);
+    EXPECT_EQ(tables[0].rows_loaded, 42u);
+    EXPECT_EQ(tables[0].counts, (RowCounts{3, 2, 1, 0}));
+    auto schemas = catalog.schemas(pipe->id);
+    ASSERT_EQ(schemas.size(), 1u);
+    EXPECT_EQ(schemas[0].schema.columns.at(0).type, SourceType::kBigInt);
+    EXPECT_EQ(catalog.partitions(pipe->id, 0).at(0).rows, 42u);
+    EXPECT_EQ(catalog.start_position(pipe->id).to_string(), "mariadb-gtid:0-1-5");
+    EXPECT_EQ(catalog.snapshot_high_position(pipe->id).to_string(), "mariadb-gtid:0-1-9");
+    EXPECT_EQ(catalog.checkpoint(pipe->id)->position.to_string(), "mariadb-gtid:0-1-12");
+    EXPECT_EQ(catalog.checkpoint(pipe->id)->next_version, 50u);
+    EXPECT_EQ(catalog.intent(pipe->id)->batch, 2u);
+    EXPECT_EQ(catalog.batches(pipe->id).at(0).counts, (RowCounts{3, 2, 1, 0}));
+    catalog.commit_batch(pipe->id, {catalog.checkpoint(pipe->id)->position, 51, 3}, {});
+}
+
+TEST_F(CatalogFileTest, migrations_run_in_order_and_once) {
+    const char* const steps[] = {"CREATE TABLE a (n)", "INSERT INTO a VALUES (2)",
+                                 "INSERT INTO a VALUES (3)"};
+    Database file(path_, Disposition::kUsage);
+    prepare_catalog(file, std::span(steps, 1));
+    EXPECT_EQ(file.query_integer("PRAGMA user_version"), 1);
+    prepare_catalog(file, steps);
+    prepare_catalog(file, steps);
+    EXPECT_EQ(file.query_integer("PRAGMA user_version"), 3);
+    EXPECT_EQ(file.query_text("SELECT group_concat(n) FROM a"), "2,3");
+    EXPECT_EQ(file.query_text("PRAGMA journal_mode"), "wal");
+    EXPECT_EQ(file.query_integer("PRAGMA synchronous"), 2);
+    EXPECT_EQ(file.query_integer("PRAGMA foreign_keys"), 1);
+}
+
+TEST_F(CatalogFileTest, a_migration_that_fails_leaves_the_version_before_it) {
+    const char* const steps[] = {"CREATE TABLE a (n)", "CREATE TABLE b (n); INSERT INTO nowhere VALUES (1)"};
+    Database file(path_, Disposition::kUsage);
+    EXPECT_NE(usage_error([&] { prepare_catalog(file, steps); }).find("migrate"), std::string::npos);
+    EXPECT_EQ(file.query_integer("PRAGMA user_version"), 1);
+    EXPECT_EQ(file.query_integer("SELECT count(*) FROM sqlite_schema WHERE name = 'b'"), 0);
+}
+
+TEST_F(CatalogFileTest, the_directory_has_one_owner) {
+    std::string data = directory_ + "/new/data";
+    auto lock = std::make_optional<DataDirectoryLock>(data);
+    EXPECT_EQ(fs::status(data).permissions(), fs::perms::owner_all);
+    std::string line = usage_error([&] { DataDirectoryLock second(data); });
+    EXPECT_NE(
+        line.find("another penstock runs on this data directory (pid " + std::to_string(getpid()) + ")"),
+        std::string::npos)
+        << line;
+    lock.reset();
+    DataDirectoryLock again(data);
+}
+
+TEST_F(CatalogFileTest, the_lock_goes_with_its_process) {
+    int ready[2];
+    ASSERT_EQ(pipe(ready), 0);
+    pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+        DataDirectoryLock lock(directory_);
+        if (write(ready[1], "x", 1) != 1) _exit(1);
+        pause();
+        _exit(1);
+    }
+    char byte = 0;
+    ASSERT_EQ(read(ready[0], &byte, 1), 1);
+    std::string line = usage_error([&] { DataDirectoryLock lock(directory_); });
+    EXPECT_NE(line.find("(pid " + std::to_string(child) + ")"), std::string::npos) << line;
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    DataDirectoryLock lock(directory_);
+    close(ready[0]);
+    close(ready[1]);
+}
+
+TEST_F(CatalogFileTest, a_directory_that_cannot_be_made_is_named) {
+    std::ofstream(path_) << "a file";
+    EXPECT_NE(usage_error([&] { DataDirectoryLock lock(path_ + "/data"); }).find("cannot create it"),
+              std::string::npos);
+}
+
+}  // namespace
+}  // namespace penstock

@@ -1,0 +1,176 @@
+// Positions, checkpoint, intent and the batches behind them.
+#include <string>
+
+#include "catalog/catalog.h"
+#include "catalog/position_merge.h"
+#include "catalog/session.h"
+
+namespace penstock {
+
+namespace {
+
+constexpr const char* kNoPipe = "the catalog has no such pipe";
+
+/// Stores the checkpoint within a transaction that the caller commits.
+template <typename Transaction>
+void move_checkpoint(Transaction& write, std::string_view pipe_id, const Checkpoint& checkpoint) {
+    {
+        Statement stored =
+            write.prepare("SELECT next_version, next_batch FROM checkpoints WHERE pipe_id = ?");
+        if (stored.bind(pipe_id).step() &&
+            (checkpoint.next_version < stored.number(0) || checkpoint.next_batch < stored.number(1))) {
+            write.fail("the checkpoint would go back from version " + stored.text(0) + ", batch " +
+                       stored.text(1) + " to version " + std::to_string(checkpoint.next_version) +
+                       ", batch " + std::to_string(checkpoint.next_batch));
+        }
+    }
+    write.run(
+        "INSERT INTO checkpoints (pipe_id, position, next_version, next_batch) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (pipe_id) DO UPDATE SET position = excluded.position,"
+        " next_version = excluded.next_version, next_batch = excluded.next_batch",
+        pipe_id, checkpoint.position.to_string(), checkpoint.next_version, checkpoint.next_batch);
+}
+
+RowCounts total(const BatchStats& stats) {
+    RowCounts sum;
+    for (const TableBatchCounts& table : stats.tables) {
+        sum.inserted += table.counts.inserted;
+        sum.updated += table.counts.updated;
+        sum.deleted += table.counts.deleted;
+        sum.adjusted += table.counts.adjusted;
+    }
+    return sum;
+}
+
+}  // namespace
+
+void Catalog::put_start_position(std::string_view pipe_id, const Position& position) {
+    Write write(*this, "store the start position");
+    write.run_on(kNoPipe, "UPDATE pipes SET start_position = ? WHERE id = ?", position.to_string(), pipe_id);
+    write.commit();
+}
+
+Position Catalog::start_position(std::string_view pipe_id) const {
+    Read read(*this, "read the start position");
+    Statement row = read.prepare("SELECT start_position FROM pipes WHERE id = ?");
+    return row.bind(pipe_id).step() ? Position::parse(row.text(0)) : Position();
+}
+
+void Catalog::raise_snapshot_high(std::string_view pipe_id, const Position& seen) {
+    Write write(*this, "store the newest snapshot position");
+    Statement row = write.prepare("SELECT snapshot_high FROM pipes WHERE id = ?");
+    if (!row.bind(pipe_id).step()) write.fail(kNoPipe);
+    Position merged = merge_positions(Position::parse(row.text(0)), seen);
+    write.run("UPDATE pipes SET snapshot_high = ? WHERE id = ?", merged.to_string(), pipe_id);
+    write.commit();
+}
+
+Position Catalog::snapshot_high_position(std::string_view pipe_id) const {
+    Read read(*this, "read the newest snapshot position");
+    Statement row = read.prepare("SELECT snapshot_high FROM pipes WHERE id = ?");
+    return row.bind(pipe_id).step() ? Position::parse(row.text(0)) : Position();
+}
+
+void Catalog::clear_snapshot_high(std::string_view pipe_id) {
+    Write write(*this, "clear the newest snapshot position");
+    write.run_on(kNoPipe, "UPDATE pipes SET snapshot_high = '' WHERE id = ?", pipe_id);
+    write.commit();
+}
+
+void Catalog::put_checkpoint(std::string_view pipe_id, const Checkpoint& checkpoint) {
+    Write write(*this, "store the checkpoint");
+    move_checkpoint(write, pipe_id, checkpoint);
+    write.commit();
+}
+
+std::optional<Checkpoint> Catalog::checkpoint(std::string_view pipe_id) const {
+    Read read(*this, "read the checkpoint");
+    Statement row =
+        read.prepare("SELECT position, next_version, next_batch FROM checkpoints WHERE pipe_id = ?");
+    if (!row.bind(pipe_id).step()) return std::nullopt;
+    return Checkpoint{
+        .position = Position::parse(row.text(0)), .next_version = row.number(1), .next_batch = row.number(2)};
+}
+
+void Catalog::put_intent(std::string_view pipe_id, const Intent& intent) {
+    Write write(*this, "store the intent");
+    write.run(
+        "INSERT OR REPLACE INTO intents"
+        " (pipe_id, batch, from_position, first_version, last_version, block_bytes, closed)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        pipe_id, intent.batch, intent.from.to_string(), intent.first_version, intent.last_version,
+        intent.block_bytes, intent.closed);
+    write.commit();
+}
+
+std::optional<Intent> Catalog::intent(std::string_view pipe_id) const {
+    Read read(*this, "read the intent");
+    Statement row = read.prepare(
+        "SELECT batch, from_position, first_version, last_version, block_bytes, closed FROM intents"
+        " WHERE pipe_id = ?");
+    if (!row.bind(pipe_id).step()) return std::nullopt;
+    return Intent{.batch = row.number(0),
+                  .from = Position::parse(row.text(1)),
+                  .first_version = row.number(2),
+                  .last_version = row.number(3),
+                  .block_bytes = row.number(4),
+                  .closed = row.integer(5) != 0};
+}
+
+void Catalog::commit_batch(std::string_view pipe_id, const Checkpoint& checkpoint, const BatchStats& stats) {
+    Write write(*this, "commit the batch");
+    if (checkpoint.next_batch == 0) write.fail("no batch comes before batch 0");
+    uint64_t batch = checkpoint.next_batch - 1;
+    {
+        Statement intended = write.prepare("SELECT batch FROM intents WHERE pipe_id = ?");
+        if (intended.bind(pipe_id).step() && intended.number(0) != batch) {
+            write.fail("batch " + std::to_string(batch) + " is not the intended batch " + intended.text(0));
+        }
+    }
+    move_checkpoint(write, pipe_id, checkpoint);
+    write.run("DELETE FROM intents WHERE pipe_id = ?", pipe_id);
+    RowCounts sum = total(stats);
+    write.run(
+        "INSERT INTO batches (pipe_id, batch, to_position, next_version, started_at, finished_at, blocks,"
+        " bytes, inserted, updated, deleted, adjusted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        pipe_id, batch, checkpoint.position.to_string(), checkpoint.next_version, stats.started_at,
+        stats.finished_at, stats.blocks, stats.bytes, sum.inserted, sum.updated, sum.deleted, sum.adjusted);
+    write.run(
+        "DELETE FROM batches WHERE pipe_id = ?1 AND batch <= (SELECT batch FROM batches WHERE pipe_id = ?1"
+        " ORDER BY batch DESC LIMIT 1 OFFSET ?2)",
+        pipe_id, kKeptBatches);
+    for (const TableBatchCounts& table : stats.tables) {
+        write.run_on(
+            "the catalog has no such table",
+            "UPDATE tables SET inserted = inserted + ?, updated = updated + ?, deleted = deleted + ?,"
+            " adjusted = adjusted + ? WHERE pipe_id = ? AND table_index = ?",
+            table.counts.inserted, table.counts.updated, table.counts.deleted, table.counts.adjusted, pipe_id,
+            table.table_index);
+    }
+    write.commit();
+}
+
+std::vector<BatchRecord> Catalog::batches(std::string_view pipe_id, uint64_t limit) const {
+    Read read(*this, "list the batches");
+    Statement row = read.prepare(
+        "SELECT batch, to_position, next_version, started_at, finished_at, blocks, bytes, inserted, updated,"
+        " deleted, adjusted FROM batches WHERE pipe_id = ? ORDER BY batch DESC LIMIT ?");
+    std::vector<BatchRecord> list;
+    row.bind(pipe_id, limit);
+    while (row.step()) {
+        list.push_back({.batch = row.number(0),
+                        .to = Position::parse(row.text(1)),
+                        .next_version = row.number(2),
+                        .started_at = row.integer(3),
+                        .finished_at = row.integer(4),
+                        .blocks = row.number(5),
+                        .bytes = row.number(6),
+                        .counts = {.inserted = row.number(7),
+                                   .updated = row.number(8),
+                                   .deleted = row.number(9),
+                                   .adjusted = row.number(10)}});
+    }
+    return list;
+}
+
+}  // namespace penstock

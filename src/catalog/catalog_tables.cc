@@ -1,0 +1,191 @@
+// Tables, recorded schemas and the initial load's partitions.
+#include <string>
+
+#include "catalog/catalog.h"
+#include "catalog/session.h"
+#include "catalog/table_schema_json.h"
+
+namespace penstock {
+
+namespace {
+
+constexpr const char* kNoTable = "the catalog has no such table";
+constexpr const char* kNoPendingPartition = "the catalog has no such partition that is still to be done";
+
+constexpr const char* kInsertPartition =
+    "INSERT INTO partitions (pipe_id, table_index, partition, predicate, estimated_rows, state, rows, "
+    "attempts)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+
+void insert_partitions(Statement&& insert, std::string_view pipe_id, uint32_t table_index,
+                       const std::vector<PartitionRecord>& partitions) {
+    for (const PartitionRecord& part : partitions) {
+        insert.run(pipe_id, table_index, part.index, part.predicate, part.estimated_rows, part.state,
+                   part.rows, part.attempts);
+    }
+}
+
+}  // namespace
+
+void Catalog::put_tables(std::string_view pipe_id, const std::vector<TableRecord>& tables) {
+    Write write(*this, "store the tables");
+    write.run("DELETE FROM tables WHERE pipe_id = ?", pipe_id);
+    Statement insert = write.prepare(
+        "INSERT INTO tables (pipe_id, table_index, target_table, load_state, exact_position,"
+        " snapshot_version, rows_loaded, inserted, updated, deleted, adjusted)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    for (const TableRecord& table : tables) {
+        insert.run(pipe_id, table.table_index, table.target_table, table.load_state,
+                   table.exact_position.to_string(), table.snapshot_version, table.rows_loaded,
+                   table.counts.inserted, table.counts.updated, table.counts.deleted, table.counts.adjusted);
+    }
+    write.commit();
+}
+
+std::vector<TableRecord> Catalog::tables(std::string_view pipe_id) const {
+    Read read(*this, "list the tables");
+    Statement row = read.prepare(
+        "SELECT table_index, target_table, load_state, exact_position, snapshot_version, rows_loaded,"
+        " inserted, updated, deleted, adjusted FROM tables WHERE pipe_id = ? ORDER BY table_index");
+    std::vector<TableRecord> list;
+    row.bind(pipe_id);
+    while (row.step()) {
+        list.push_back({.table_index = row.number32(0),
+                        .target_table = row.text(1),
+                        .load_state = static_cast<LoadState>(row.integer(2)),
+                        .exact_position = Position::parse(row.text(3)),
+                        .snapshot_version = row.number(4),
+                        .rows_loaded = row.number(5),
+                        .counts = {.inserted = row.number(6),
+                                   .updated = row.number(7),
+                                   .deleted = row.number(8),
+                                   .adjusted = row.number(9)}});
+    }
+    return list;
+}
+
+void Catalog::put_schema(std::string_view pipe_id, uint32_t table_index, const Position& position,
+                         const TableSchema& schema) {
+    std::string json = table_schema_to_json(schema);
+    Write write(*this, "record the schema");
+    write.run(
+        "INSERT INTO schemas (pipe_id, table_index, number, position, schema)"
+        " SELECT ?1, ?2, coalesce(max(number), 0) + 1, ?3, ?4 FROM schemas"
+        " WHERE pipe_id = ?1 AND table_index = ?2"
+        " ON CONFLICT (pipe_id, table_index, position) DO UPDATE SET schema = excluded.schema",
+        pipe_id, table_index, position.to_string(), json);
+    write.commit();
+}
+
+std::vector<SchemaRecord> Catalog::schemas(std::string_view pipe_id) const {
+    Read read(*this, "list the schemas");
+    Statement row = read.prepare(
+        "SELECT table_index, position, schema FROM schemas WHERE pipe_id = ? ORDER BY table_index, number");
+    std::vector<SchemaRecord> list;
+    row.bind(pipe_id);
+    while (row.step()) {
+        list.push_back({.table_index = row.number32(0),
+                        .position = Position::parse(row.text(1)),
+                        .schema = table_schema_from_json(row.text(2))});
+    }
+    return list;
+}
+
+void Catalog::put_partitions(std::string_view pipe_id, uint32_t table_index,
+                             const std::vector<PartitionRecord>& partitions, uint64_t snapshot_version,
+                             const Position& exact_position) {
+    Write write(*this, "store the partitions");
+    write.run_on(kNoTable,
+                 "UPDATE tables SET load_state = ?, snapshot_version = ?, exact_position = ?, rows_loaded = 0"
+                 " WHERE pipe_id = ? AND table_index = ?",
+                 LoadState::kLoading, snapshot_version, exact_position.to_string(), pipe_id, table_index);
+    write.run("DELETE FROM partitions WHERE pipe_id = ? AND table_index = ?", pipe_id, table_index);
+    insert_partitions(write.prepare(kInsertPartition), pipe_id, table_index, partitions);
+    write.commit();
+}
+
+void Catalog::split_partition(std::string_view pipe_id, uint32_t table_index, uint32_t replaced,
+                              const std::vector<PartitionRecord>& parts) {
+    Write write(*this, "split the partition");
+    write.run_on(kNoPendingPartition,
+                 "UPDATE partitions SET state = ? WHERE pipe_id = ? AND table_index = ? AND partition = ?"
+                 " AND state = ?",
+                 PartitionState::kDone, pipe_id, table_index, replaced, PartitionState::kPending);
+    insert_partitions(write.prepare(kInsertPartition), pipe_id, table_index, parts);
+    write.commit();
+}
+
+std::vector<PartitionRecord> Catalog::partitions(std::string_view pipe_id, uint32_t table_index) const {
+    Read read(*this, "list the partitions");
+    Statement row = read.prepare(
+        "SELECT partition, predicate, estimated_rows, state, rows, attempts FROM partitions"
+        " WHERE pipe_id = ? AND table_index = ? ORDER BY partition");
+    std::vector<PartitionRecord> list;
+    row.bind(pipe_id, table_index);
+    while (row.step()) {
+        list.push_back({.index = row.number32(0),
+                        .predicate = row.text(1),
+                        .estimated_rows = row.number(2),
+                        .state = static_cast<PartitionState>(row.integer(3)),
+                        .rows = row.number(4),
+                        .attempts = row.number32(5)});
+    }
+    return list;
+}
+
+uint32_t Catalog::start_partition(std::string_view pipe_id, uint32_t table_index, uint32_t partition) {
+    Write write(*this, "start the partition");
+    write.run_on(kNoPendingPartition,
+                 "UPDATE partitions SET attempts = attempts + 1"
+                 " WHERE pipe_id = ? AND table_index = ? AND partition = ? AND state = ?",
+                 pipe_id, table_index, partition, PartitionState::kPending);
+    uint32_t attempt = 0;
+    {
+        Statement row = write.prepare(
+            "SELECT attempts FROM partitions WHERE pipe_id = ? AND table_index = ? AND partition = ?");
+        if (row.bind(pipe_id, table_index, partition).step()) attempt = row.number32(0);
+    }
+    write.commit();
+    return attempt;
+}
+
+void Catalog::finish_partition(std::string_view pipe_id, uint32_t table_index, uint32_t partition,
+                               uint64_t rows, uint64_t adjusted) {
+    Write write(*this, "finish the partition");
+    write.run_on(kNoPendingPartition,
+                 "UPDATE partitions SET state = ?, rows = ?"
+                 " WHERE pipe_id = ? AND table_index = ? AND partition = ? AND state = ?",
+                 PartitionState::kDone, rows, pipe_id, table_index, partition, PartitionState::kPending);
+    write.run(
+        "UPDATE tables SET rows_loaded = rows_loaded + ?, adjusted = adjusted + ?"
+        " WHERE pipe_id = ? AND table_index = ?",
+        rows, adjusted, pipe_id, table_index);
+    write.commit();
+}
+
+void Catalog::finish_load(std::string_view pipe_id, uint32_t table_index) {
+    Write write(*this, "finish the load");
+    Statement pending =
+        write.prepare("SELECT count(*) FROM partitions WHERE pipe_id = ? AND table_index = ? AND state <> ?");
+    pending.bind(pipe_id, table_index, PartitionState::kDone).step();
+    if (pending.integer(0) != 0) {
+        write.fail("table " + std::to_string(table_index) + " still has " + pending.text(0) +
+                   " partitions to load");
+    }
+    write.run_on(kNoTable, "UPDATE tables SET load_state = ? WHERE pipe_id = ? AND table_index = ?",
+                 LoadState::kLoaded, pipe_id, table_index);
+    write.commit();
+}
+
+void Catalog::reset_load(std::string_view pipe_id, uint32_t table_index) {
+    Write write(*this, "reset the load");
+    write.run_on(
+        kNoTable,
+        "UPDATE tables SET load_state = ?, exact_position = '', snapshot_version = 0, rows_loaded = 0"
+        " WHERE pipe_id = ? AND table_index = ?",
+        LoadState::kPending, pipe_id, table_index);
+    write.run("DELETE FROM partitions WHERE pipe_id = ? AND table_index = ?", pipe_id, table_index);
+    write.commit();
+}
+
+}  // namespace penstock

@@ -1,0 +1,158 @@
+#include "catalog/migrations.h"
+
+#include <string>
+
+#include "base/error.h"
+#include "catalog/sqlite.h"
+
+namespace penstock {
+
+namespace {
+
+// Positions are the text of Position::to_string(), times ms since 1970 UTC, counts and versions 64 bits
+// (unsigned ones as the signed number with the same bits).
+constexpr const char* kVersion1 = R"sql(
+CREATE TABLE pipes (
+    id TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    spec TEXT NOT NULL,
+    state TEXT NOT NULL,
+    state_reason TEXT NOT NULL,
+    resume_state TEXT NOT NULL,
+    source_identity TEXT NOT NULL DEFAULT '',
+    start_position TEXT NOT NULL DEFAULT '',
+    snapshot_high TEXT NOT NULL DEFAULT '',
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE transitions (
+    pipe_id TEXT NOT NULL REFERENCES pipes (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    from_state TEXT NOT NULL,
+    to_state TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    time INTEGER NOT NULL,
+    PRIMARY KEY (pipe_id, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tables (
+    pipe_id TEXT NOT NULL REFERENCES pipes (id) ON DELETE CASCADE,
+    table_index INTEGER NOT NULL,
+    target_table TEXT NOT NULL,
+    load_state INTEGER NOT NULL,
+    exact_position TEXT NOT NULL,
+    snapshot_version INTEGER NOT NULL,
+    rows_loaded INTEGER NOT NULL,
+    inserted INTEGER NOT NULL,
+    updated INTEGER NOT NULL,
+    deleted INTEGER NOT NULL,
+    adjusted INTEGER NOT NULL,
+    PRIMARY KEY (pipe_id, table_index)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE schemas (
+    pipe_id TEXT NOT NULL,
+    table_index INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    position TEXT NOT NULL,
+    schema TEXT NOT NULL,
+    PRIMARY KEY (pipe_id, table_index, number),
+    UNIQUE (pipe_id, table_index, position),
+    FOREIGN KEY (pipe_id, table_index) REFERENCES tables (pipe_id, table_index) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE partitions (
+    pipe_id TEXT NOT NULL,
+    table_index INTEGER NOT NULL,
+    partition INTEGER NOT NULL,
+    predicate TEXT NOT NULL,
+    estimated_rows INTEGER NOT NULL,
+    state INTEGER NOT NULL,
+    rows INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    PRIMARY KEY (pipe_id, table_index, partition),
+    FOREIGN KEY (pipe_id, table_index) REFERENCES tables (pipe_id, table_index) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE checkpoints (
+    pipe_id TEXT NOT NULL PRIMARY KEY REFERENCES pipes (id) ON DELETE CASCADE,
+    position TEXT NOT NULL,
+    next_version INTEGER NOT NULL,
+    next_batch INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE intents (
+    pipe_id TEXT NOT NULL PRIMARY KEY REFERENCES pipes (id) ON DELETE CASCADE,
+    batch INTEGER NOT NULL,
+    from_position TEXT NOT NULL,
+    first_version INTEGER NOT NULL,
+    last_version INTEGER NOT NULL,
+    block_bytes INTEGER NOT NULL,
+    closed INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE batches (
+    pipe_id TEXT NOT NULL REFERENCES pipes (id) ON DELETE CASCADE,
+    batch INTEGER NOT NULL,
+    to_position TEXT NOT NULL,
+    next_version INTEGER NOT NULL,
+    started_at INTEGER NOT NULL,
+    finished_at INTEGER NOT NULL,
+    blocks INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    inserted INTEGER NOT NULL,
+    updated INTEGER NOT NULL,
+    deleted INTEGER NOT NULL,
+    adjusted INTEGER NOT NULL,
+    PRIMARY KEY (pipe_id, batch)
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1};
+
+/// The file's version; 0 for an empty file. Only reads.
+int64_t check_file(Database& database, int64_t known) {
+    int64_t application = database.query_integer("PRAGMA application_id");
+    int64_t version = database.query_integer("PRAGMA user_version");
+    int64_t objects = database.query_integer("SELECT count(*) FROM sqlite_schema");
+    if (application == 0 && version == 0 && objects == 0) return 0;
+    if (application != kCatalogApplicationId) database.fail("the file is not a Penstock catalog");
+    if (version > known) {
+        database.fail("the file was written by a newer Penstock (catalog version " + std::to_string(version) +
+                      ", this one knows up to " + std::to_string(known) + ")");
+    }
+    std::string verdict = database.query_text("PRAGMA quick_check(1)");
+    if (verdict != "ok") database.fail("the file is damaged (" + verdict + ")");
+    return version;
+}
+
+}  // namespace
+
+std::span<const char* const> catalog_migrations() {
+    return kMigrations;
+}
+
+void prepare_catalog(Database& database, std::span<const char* const> migrations) {
+    database.set_doing("open");
+    auto known = static_cast<int64_t>(migrations.size());
+    int64_t version = check_file(database, known);
+    if (database.query_text("PRAGMA journal_mode = WAL") != "wal") {
+        database.fail("the file system cannot hold SQLite's write-ahead log");
+    }
+    database.execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
+    if (version == known) return;
+    database.set_doing("migrate");
+    while (true) {
+        Transaction transaction(database);
+        // Read again under the write lock: two processes may have found the same old file.
+        int64_t current = database.query_integer("PRAGMA user_version");
+        if (current >= known) return;
+        database.execute(migrations[static_cast<size_t>(current)]);
+        database.execute(("PRAGMA application_id = " + std::to_string(kCatalogApplicationId)).c_str());
+        database.execute(("PRAGMA user_version = " + std::to_string(current + 1)).c_str());
+        transaction.commit();
+    }
+}
+
+}  // namespace penstock

@@ -1,0 +1,385 @@
+#include "decode/binlog_event.h"
+
+#include <algorithm>
+
+#include <zlib.h>
+
+#include "decode/event_bodies.h"
+#include "decode/event_types.h"
+#include "decode/transaction_payload.h"
+
+namespace penstock {
+
+namespace {
+
+constexpr size_t kHeaderSize = 19;
+constexpr size_t kChecksumSize = 4;
+constexpr uint16_t kInUse = 0x01;  // the log was not closed; left out of the checksum
+constexpr uint64_t kDummyTableId = 0xffffff;
+
+uint32_t checksum(ByteSpan bytes, bool format_description) {
+    uint8_t header[kHeaderSize];
+    std::copy_n(bytes.begin(), kHeaderSize, header);
+    if (format_description) header[17] = static_cast<uint8_t>(header[17] & ~kInUse);
+    uLong crc = crc32_z(0, header, kHeaderSize);
+    return static_cast<uint32_t>(crc32_z(crc, bytes.data() + kHeaderSize, bytes.size() - kHeaderSize));
+}
+
+bool has_valid_checksum(ByteSpan packet, bool format_description) {
+    if (packet.size() < kHeaderSize + kChecksumSize) return false;
+    size_t end = packet.size() - kChecksumSize;
+    return checksum(packet.first(end), format_description) == load_le<4>(packet.data() + end);
+}
+
+// What `reader`'s name shows in errors.
+const char* event_name(uint8_t type) {
+    switch (type) {
+        case kQueryEvent:
+        case kExecuteLoadQueryEvent:
+        case kMariadbQueryCompressedEvent:
+            return "binlog: query event";
+        case kRotateEvent:
+            return "binlog: rotate event";
+        case kFormatDescriptionEvent:
+            return "binlog: format description event";
+        case kTableMapEvent:
+            return "binlog: table map event";
+        case kGtidEvent:
+        case kAnonymousGtidEvent:
+        case kGtidTaggedEvent:
+        case kMariadbGtidEvent:
+            return "binlog: GTID event";
+        case kXaPrepareEvent:
+            return "binlog: XA prepare event";
+        case kHeartbeatEvent:
+        case kHeartbeatV2Event:
+            return "binlog: heartbeat event";
+        case kTransactionPayloadEvent:
+            return "binlog: transaction payload event";
+        case kWriteRowsV1Event:
+        case kUpdateRowsV1Event:
+        case kDeleteRowsV1Event:
+        case kWriteRowsEvent:
+        case kUpdateRowsEvent:
+        case kDeleteRowsEvent:
+        case kPartialUpdateRowsEvent:
+        case kMariadbWriteRowsCompressedV1Event:
+        case kMariadbUpdateRowsCompressedV1Event:
+        case kMariadbDeleteRowsCompressedV1Event:
+        case kMariadbWriteRowsCompressedEvent:
+        case kMariadbUpdateRowsCompressedEvent:
+        case kMariadbDeleteRowsCompressedEvent:
+            return "binlog: rows event";
+        default:
+            return "binlog: event";
+    }
+}
+
+[[noreturn]] void refuse(const EventHeader& header, const std::string& message, const char* hint) {
+    throw Error(Disposition::kFailPipe, event_name(header.type), message, hint);
+}
+
+constexpr const char* kDamagedHint = "The source or the network damaged the bytes; check the source's log";
+
+// offset 8 | file name
+RotateEvent parse_rotate(ByteReader body, const EventHeader& header) {
+    RotateEvent event;
+    event.offset = body.u64();
+    event.file = as_text(body.rest());
+    event.artificial = header.log_pos == 0 || (header.flags & EventHeader::kArtificial) != 0;
+    // A name ends in its number. This also shows a checksum that was taken for a part of the name.
+    size_t dot = event.file.rfind('.');
+    bool numbered = dot != std::string_view::npos && dot + 1 < event.file.size() &&
+                    event.file.find_first_not_of("0123456789", dot + 1) == std::string_view::npos;
+    if (!numbered) refuse(header, "bad binlog file name or wrong checksum", kDamagedHint);
+    return event;
+}
+
+// v1: file name, the offset in the common header (MariaDB: 0 there and 8 bytes in front of the name when the
+// offset has more than 32 bits). v2: fields of type, length, value: 1 file name, 2 offset; 0 ends them.
+HeartbeatEvent parse_heartbeat(ByteReader body, const EventHeader& header, bool mariadb) {
+    HeartbeatEvent event;
+    if (header.type == kHeartbeatEvent) {
+        event.offset = header.log_pos;
+        if (mariadb && header.log_pos == 0) event.offset = body.u64();
+        event.file = as_text(body.rest());
+        return event;
+    }
+    while (!body.empty()) {
+        uint64_t type = body.lenenc();
+        if (type == 0) break;
+        ByteSpan value = body.lenenc_bytes();
+        if (type == 1) event.file = as_text(value);
+        if (type == 2) event.offset = ByteReader(value, event_name(header.type)).lenenc();
+    }
+    return event;
+}
+
+// The SQL mode among a query's status variables; they come in a fixed order, it is the second at the latest.
+uint64_t sql_mode_of(ByteReader variables) {
+    constexpr uint8_t kFlags2 = 0, kSqlMode = 1;
+    while (!variables.empty()) {
+        uint8_t code = variables.u8();
+        if (code == kSqlMode) return variables.u64();
+        if (code != kFlags2) break;
+        variables.skip(4);
+    }
+    return 0;
+}
+
+}  // namespace
+
+EventParser::EventParser() = default;
+EventParser::~EventParser() = default;
+
+Event EventParser::parse(ByteSpan packet) {
+    ByteReader body = open(packet);
+    if (header_.type == kTransactionPayloadEvent) {
+        refuse(header_, "a compressed transaction cannot be read here",
+               "SET GLOBAL binlog_transaction_compression=OFF at the source, then resync the pipe");
+    }
+    return parse_body(body);
+}
+
+void EventParser::parse_all(ByteSpan packet, const Take& take) {
+    ByteReader body = open(packet);
+    if (header_.type != kTransactionPayloadEvent) {
+        take(parse_body(body));
+        return;
+    }
+    uint32_t end_of_payload = header_.log_pos;
+    if (payload_ == nullptr) payload_ = std::make_unique<TransactionPayload>();
+    payload_->open(body);
+    bool checksums = checksums_;
+    for (;;) {
+        ByteSpan inner = payload_->next();
+        if (inner.empty()) return;
+        checksums_ = false;  // the payload's own checksum covers what is inside
+        try {
+            ByteReader inner_body = open(inner);
+            checksums_ = checksums;
+            if (header_.type == kTransactionPayloadEvent || header_.type == kFormatDescriptionEvent ||
+                header_.type == kRotateEvent) {
+                refuse(header_, "event type " + std::to_string(header_.type) + " inside a transaction payload",
+                       kDamagedHint);
+            }
+            header_.log_pos = end_of_payload;
+            take(parse_body(inner_body));
+        } catch (...) {
+            checksums_ = checksums;
+            throw;
+        }
+    }
+}
+
+// Reads the common header, checks size and checksum, and returns what is between them.
+ByteReader EventParser::open(ByteSpan packet) {
+    ByteReader reader(packet, "binlog: event header");
+    header_.timestamp = reader.u32();
+    header_.type = reader.u8();
+    header_.server_id = reader.u32();
+    header_.size = reader.u32();
+    header_.log_pos = reader.u32();
+    header_.flags = reader.u16();
+    if (header_.size != packet.size()) {
+        refuse(header_,
+               "event of " + std::to_string(packet.size()) + " bytes says that it has " + std::to_string(header_.size),
+               kDamagedHint);
+    }
+    bool checksummed = checksums_;
+    if (header_.type == kFormatDescriptionEvent) {
+        // ... | post-header lengths | checksum algorithm 1 | CRC32 4, there whatever the algorithm
+        if (packet.size() < kHeaderSize + 5) refuse(header_, "cut short", kDamagedHint);
+        uint8_t algorithm = packet[packet.size() - 5];
+        if (algorithm > 1) {
+            refuse(header_, "unknown checksum algorithm " + std::to_string(algorithm),
+                   "SET GLOBAL binlog_checksum=CRC32 at the source");
+        }
+        checksums_ = checksummed = algorithm == 1;
+    } else if (header_.type == kRotateEvent && (header_.log_pos == 0 || !described_)) {
+        // Sent in front of a format description, which may change the algorithm: the event itself tells.
+        checksummed = has_valid_checksum(packet, false);
+        return ByteReader(packet.subspan(kHeaderSize, packet.size() - kHeaderSize - (checksummed ? kChecksumSize : 0)),
+                          event_name(header_.type));
+    } else if (!described_) {
+        refuse(header_, "event type " + std::to_string(header_.type) + " before the format description",
+               "Penstock reads binary logs of version 4 (MySQL 5.0 and later)");
+    }
+    if (checksummed && !has_valid_checksum(packet, header_.type == kFormatDescriptionEvent)) {
+        refuse(header_, "wrong checksum", kDamagedHint);
+    }
+    size_t tail = checksummed || header_.type == kFormatDescriptionEvent ? kChecksumSize : 0;
+    return ByteReader(packet.subspan(kHeaderSize, packet.size() - kHeaderSize - tail), event_name(header_.type));
+}
+
+Event EventParser::parse_body(ByteReader body) {
+    using Kind = RowsEvent::Kind;
+    switch (header_.type) {
+        case kFormatDescriptionEvent:
+            return parse_format_description(body);
+        case kRotateEvent:
+            return parse_rotate(body, header_);
+        case kGtidEvent:
+            return parse_gtid(body, false);
+        case kAnonymousGtidEvent:
+            return parse_gtid(body, true);
+        case kGtidTaggedEvent:
+            return parse_tagged_gtid(body);
+        case kMariadbGtidEvent:
+            return parse_mariadb_gtid(body, header_.server_id);
+        case kMariadbGtidListEvent:
+            return parse_mariadb_gtid_list(body);
+        case kPreviousGtidsEvent:
+            return PreviousGtidsEvent{body.rest()};
+        case kTableMapEvent:
+            return parse_table_map(body, post_header_length(kTableMapEvent) == 6 ? 4 : 6);
+        case kWriteRowsV1Event:
+            return parse_rows(body, Kind::kInsert, false, false);
+        case kUpdateRowsV1Event:
+            return parse_rows(body, Kind::kUpdate, false, false);
+        case kDeleteRowsV1Event:
+            return parse_rows(body, Kind::kDelete, false, false);
+        case kWriteRowsEvent:
+            return parse_rows(body, Kind::kInsert, true, false);
+        case kUpdateRowsEvent:
+            return parse_rows(body, Kind::kUpdate, true, false);
+        case kDeleteRowsEvent:
+            return parse_rows(body, Kind::kDelete, true, false);
+        case kMariadbWriteRowsCompressedV1Event:
+            return parse_rows(body, Kind::kInsert, false, true);
+        case kMariadbUpdateRowsCompressedV1Event:
+            return parse_rows(body, Kind::kUpdate, false, true);
+        case kMariadbDeleteRowsCompressedV1Event:
+            return parse_rows(body, Kind::kDelete, false, true);
+        case kMariadbWriteRowsCompressedEvent:
+            return parse_rows(body, Kind::kInsert, true, true);
+        case kMariadbUpdateRowsCompressedEvent:
+            return parse_rows(body, Kind::kUpdate, true, true);
+        case kMariadbDeleteRowsCompressedEvent:
+            return parse_rows(body, Kind::kDelete, true, true);
+        case kQueryEvent:
+            return parse_query(body, 0, false);
+        case kMariadbQueryCompressedEvent:
+            return parse_query(body, 0, true);
+        case kExecuteLoadQueryEvent:
+            return parse_query(body, 13, false);
+        case kXidEvent:
+            return XidEvent{body.u64()};
+        case kXaPrepareEvent:
+            return parse_xa_prepare(body);
+        case kHeartbeatEvent:
+        case kHeartbeatV2Event:
+            return parse_heartbeat(body, header_, mariadb_);
+        case kIncidentEvent: {
+            IncidentEvent event;
+            event.code = body.u16();
+            event.message = as_text(body.bytes(body.u8()));
+            return event;
+        }
+        case kStopEvent:
+        case kIntvarEvent:
+        case kAppendBlockEvent:
+        case kDeleteFileEvent:
+        case kRandEvent:
+        case kUserVarEvent:
+        case kBeginLoadQueryEvent:
+        case kIgnorableEvent:
+        case kRowsQueryEvent:
+        case kTransactionContextEvent:
+        case kViewChangeEvent:
+        case kMariadbAnnotateRowsEvent:
+        case kMariadbCheckpointEvent:
+        case kMariadbStartEncryptionEvent:
+            return IgnorableEvent{};
+        case kPartialUpdateRowsEvent:
+            refuse(header_, "PARTIAL_UPDATE_ROWS (partial JSON updates) is not supported",
+                   "SET GLOBAL binlog_row_value_options='' at the source, then resync the pipe");
+        default:
+            if ((header_.flags & EventHeader::kIgnorable) != 0) return IgnorableEvent{};
+            refuse(header_, "unknown event type " + std::to_string(header_.type),
+                   "This server writes events that this version of Penstock does not know; upgrade Penstock");
+    }
+}
+
+// binlog version 2 = 4 | server version 50 | created 4 | header length 1 = 19 | post-header lengths | algorithm 1
+FormatDescriptionEvent EventParser::parse_format_description(ByteReader body) {
+    uint16_t version = body.u16();
+    if (version != 4) {
+        refuse(header_, "binary log version " + std::to_string(version),
+               "Penstock reads binary logs of version 4 (MySQL 5.0 and later)");
+    }
+    FormatDescriptionEvent event;
+    event.server_version = as_text(body.bytes(50));
+    event.server_version = event.server_version.substr(0, event.server_version.find('\0'));
+    event.checksums = checksums_;
+    body.skip(4);
+    if (body.u8() != kHeaderSize) body.fail("event headers of another size than 19 bytes");
+    ByteSpan lengths = body.bytes(body.remaining() - std::min<size_t>(body.remaining(), 1));
+    post_header_lengths_.assign(lengths.begin(), lengths.end());
+    mariadb_ = event.server_version.find("MariaDB") != std::string_view::npos;
+    described_ = true;
+    return event;
+}
+
+// The length that the format description announced; 0 for a type that it does not have.
+size_t EventParser::post_header_length(uint8_t type) const {
+    return type <= post_header_lengths_.size() && type > 0 ? post_header_lengths_[type - 1] : 0;
+}
+
+// table id 6 | flags 2 | (v2: size of extra data 2, with itself; extra data) | column count | bitmap of columns |
+// (update: second bitmap) | rows
+RowsEvent EventParser::parse_rows(ByteReader body, RowsEvent::Kind kind, bool v2, bool compressed) {
+    constexpr uint16_t kStatementEnd = 1;
+    RowsEvent event;
+    event.kind = kind;
+    event.table_id = body.le_n(post_header_length(header_.type) == 6 ? 4 : 6);
+    event.statement_end = (body.u16() & kStatementEnd) != 0;
+    if (v2) {
+        uint16_t extra = body.u16();
+        if (extra < 2) body.fail("bad size of extra data");
+        body.skip(extra - 2u);
+    }
+    if (event.table_id == kDummyTableId) return event;
+    event.column_count = body.lenenc();
+    if (event.column_count > 8 * body.remaining()) body.fail("column bitmap cut short");
+    event.before_columns = body.bytes((event.column_count + 7) / 8);
+    event.after_columns = kind == RowsEvent::Kind::kUpdate ? body.bytes((event.column_count + 7) / 8)
+                                                           : event.before_columns;
+    event.rows = compressed ? inflate(body) : body.rest();
+    return event;
+}
+
+// thread 4 | seconds 4 | length of database 1 | error 2 | length of status variables 2 | (LOAD DATA: 13 more) |
+// status variables | database | 0 | statement
+QueryEvent EventParser::parse_query(ByteReader body, size_t extra_post_header, bool compressed) {
+    QueryEvent event;
+    body.skip(8);
+    uint8_t database_size = body.u8();
+    body.skip(2);
+    uint16_t status_size = body.u16();
+    body.skip(extra_post_header);
+    event.sql_mode = sql_mode_of(ByteReader(body.bytes(status_size), event_name(header_.type)));
+    event.database = as_text(body.bytes(database_size));
+    body.skip(1);
+    event.query = as_text(compressed ? inflate(body) : body.rest());
+    return event;
+}
+
+// MariaDB's compressed tail of an event: 1 byte: 0x80, algorithm << 4 (0: zlib), bytes of the length that follows
+// (1 to 4); uncompressed length, big-endian; zlib data.
+ByteSpan EventParser::inflate(ByteReader& body) {
+    uint8_t first = body.u8();
+    size_t length_size = first & 0x07;
+    if ((first & 0x80) == 0 || length_size < 1 || length_size > 4) body.fail("bad header of compressed data");
+    if ((first & 0x70) != 0) body.fail("compressed by an unknown algorithm");
+    uint64_t size = load_be(body.bytes(length_size).data(), length_size);
+    ByteSpan packed = body.rest();
+    if (size / 1040 > packed.size()) body.fail("compressed data cannot give the size it claims");  // zlib: 1032 at most
+    inflated_.resize(size);
+    uLongf got = size;
+    int code = uncompress(inflated_.data(), &got, packed.data(), packed.size());
+    if (code != Z_OK || got != size) body.fail("compressed data is damaged");
+    return inflated_;
+}
+
+}  // namespace penstock

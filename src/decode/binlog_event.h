@@ -1,0 +1,171 @@
+#pragma once
+// Binary log events, from the bytes of one replication packet (after its leading OK byte) to a view of
+// what they say. Pure: no I/O, no clock.
+//
+// Layout of an event (MySQL internals manual, "Binary Log Event"; all integers little-endian):
+//   timestamp 4 | type 1 | server_id 4 | size 4 | log_pos 4 | flags 2 | post-header | body | CRC32 4 (if on)
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/byte_reader.h"
+#include "model/position.h"
+
+namespace penstock {
+
+struct EventHeader {
+    uint32_t timestamp = 0;  ///< seconds since 1970 UTC at the source
+    uint8_t type = 0;
+    uint32_t server_id = 0;
+    uint32_t size = 0;
+    uint32_t log_pos = 0;  ///< of the event's end, modulo 2^32; 0 for artificial events
+    uint16_t flags = 0;
+
+    static constexpr uint16_t kArtificial = 0x20;
+    static constexpr uint16_t kIgnorable = 0x80;
+};
+
+// Views into the packet: valid until the packet's bytes change.
+
+struct FormatDescriptionEvent {
+    std::string_view server_version;
+    bool checksums = false;  ///< CRC32 at the end of each following event
+};
+struct RotateEvent {
+    std::string_view file;
+    uint64_t offset = 4;
+    bool artificial = false;  ///< sent at the start of a dump, not written in the log
+};
+struct GtidEvent {  ///< MySQL GTID_LOG_EVENT, GTID_TAGGED_LOG_EVENT, ANONYMOUS_GTID_LOG_EVENT
+    bool anonymous = false;
+    GtidSource source;
+    uint64_t gno = 0;
+    uint64_t commit_timestamp_us = 0;  ///< of the immediate server; 0 when the server does not say
+};
+struct MariadbGtidEvent {
+    MariadbGtid gtid;
+    bool standalone = false;  ///< no terminating COMMIT follows: one statement (DDL)
+};
+struct MariadbGtidListEvent {
+    std::vector<MariadbGtid> gtids;
+};
+struct PreviousGtidsEvent {
+    ByteSpan body;
+};
+
+/// Column types as TABLE_MAP_EVENT numbers them (enum_field_types).
+struct TableMapColumn {
+    uint8_t type = 0;  ///< real type: ENUM and SET taken out of STRING, BLOB for all its sizes
+    /// Per type: FLOAT, DOUBLE: bytes; VARCHAR, STRING: longest value in bytes; ENUM, SET: bytes of the
+    /// number; BIT: bits; NEWDECIMAL: precision * 256 + digits after the point; BLOB, GEOMETRY, JSON,
+    /// VECTOR: bytes of the length; TIMESTAMP2, DATETIME2, TIME2: fractional digits; 0 elsewhere.
+    uint16_t metadata = 0;
+    bool nullable = false;
+    // From optional metadata; meaningful where TableMapEvent says that it is there.
+    bool is_unsigned = false;
+    std::string_view name;
+};
+struct TableMapEvent {
+    uint64_t table_id = 0;
+    std::string_view database;
+    std::string_view table;
+    std::vector<TableMapColumn> columns;
+    /// Everything after the table id and flags: maps with equal bytes are decoded alike, whatever their ids.
+    ByteSpan definition;
+    ByteSpan optional_metadata;  ///< type, length, value fields; empty with binlog_row_metadata=NO_LOG
+    /// Index of the first column whose type Penstock does not know, or columns.size(): metadata from there
+    /// on is 0 and rows of the table cannot be read.
+    size_t first_unknown = 0;
+    bool has_names = false;       ///< binlog_row_metadata=FULL
+    bool has_signedness = false;  ///< MINIMAL gives this already
+};
+
+struct RowsEvent {  ///< WRITE/UPDATE/DELETE_ROWS v1 and v2; MariaDB's compressed ones are unpacked
+    enum class Kind : uint8_t { kInsert, kUpdate, kDelete };
+    Kind kind = Kind::kInsert;
+    uint64_t table_id = 0;
+    bool statement_end = false;  ///< last rows event of its statement: table maps end here
+    uint64_t column_count = 0;
+    ByteSpan before_columns;  ///< bitmap of columns present in the (before) image
+    ByteSpan after_columns;   ///< update only: bitmap of the after image
+    ByteSpan rows;            ///< images one after the other; empty for the dummy event of no table
+};
+struct QueryEvent {  ///< also MariaDB's compressed ones, unpacked, and LOAD DATA in statement format
+    std::string_view database;
+    std::string_view query;
+    uint64_t sql_mode = 0;  ///< in force for the statement; kAnsiQuotes changes what "x" means
+
+    static constexpr uint64_t kAnsiQuotes = 4;
+};
+struct XidEvent {
+    uint64_t xid = 0;
+};
+struct XaPrepareEvent {
+    bool one_phase = false;
+    std::string xid;  ///< as the server writes it after XA COMMIT: X'67',X'62',1
+};
+struct HeartbeatEvent {
+    std::string_view file;  ///< v1 and v2
+    uint64_t offset = 0;    ///< 0 when the server does not say; exact above 4 GiB in v2 and MariaDB
+};
+struct IncidentEvent {
+    uint16_t code = 0;
+    std::string_view message;
+};
+/// Changes nothing of a row: stop, rows-query, annotate, binlog checkpoint, start encryption, what surrounds
+/// a statement (INTVAR, RAND, USER_VAR, LOAD DATA blocks), group replication's views, and any unknown event
+/// that carries the ignorable flag.
+struct IgnorableEvent {};
+
+using Event = std::variant<FormatDescriptionEvent, RotateEvent, GtidEvent, MariadbGtidEvent, MariadbGtidListEvent,
+                           PreviousGtidsEvent, TableMapEvent, RowsEvent, QueryEvent, XidEvent, XaPrepareEvent,
+                           HeartbeatEvent, IncidentEvent, IgnorableEvent>;
+
+class TransactionPayload;
+
+/// Parses events of one dump in order; keeps the last format description. One per stream.
+class EventParser {
+  public:
+    EventParser();
+    ~EventParser();
+    EventParser(const EventParser&) = delete;
+    EventParser& operator=(const EventParser&) = delete;
+
+    /// `packet` starts at the event header. The returned views point into `packet` or, for compressed
+    /// events, into this parser's buffer (valid until the next call).
+    /// Throws Error(kFailPipe): damaged bytes, wrong checksum, an event type that Penstock does not know,
+    /// and TRANSACTION_PAYLOAD, which holds many events: parse_all takes those.
+    Event parse(ByteSpan packet);
+
+    using Take = std::function<void(const Event&)>;
+    /// As parse, for every event: calls `take` once, or once for each event inside a TRANSACTION_PAYLOAD,
+    /// which is decompressed as a stream, one inner event in memory at a time. During the call header() is
+    /// the inner event's, with log_pos of the whole payload. The views are valid during the call.
+    void parse_all(ByteSpan packet, const Take& take);
+
+    const EventHeader& header() const { return header_; }  ///< of the last event
+
+  private:
+    ByteReader open(ByteSpan packet);
+    Event parse_body(ByteReader body);
+    FormatDescriptionEvent parse_format_description(ByteReader body);
+    RowsEvent parse_rows(ByteReader body, RowsEvent::Kind kind, bool v2, bool compressed);
+    QueryEvent parse_query(ByteReader body, size_t extra_post_header, bool compressed);
+    size_t post_header_length(uint8_t type) const;
+    ByteSpan inflate(ByteReader& body);
+
+    EventHeader header_;
+    bool described_ = false;  // a format description has been seen
+    bool checksums_ = false;
+    bool mariadb_ = false;
+    std::vector<uint8_t> post_header_lengths_;
+    std::vector<uint8_t> inflated_;
+    std::unique_ptr<TransactionPayload> payload_;
+};
+
+}  // namespace penstock

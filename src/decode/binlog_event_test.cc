@@ -1,0 +1,328 @@
+#include "decode/binlog_event.h"
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <zlib.h>
+
+#include "decode/event_types.h"
+
+namespace penstock {
+namespace {
+
+using Bytes = std::vector<uint8_t>;
+
+template <typename T>
+void put(Bytes& out, T value) {
+    for (size_t i = 0; i < sizeof value; ++i) out.push_back(static_cast<uint8_t>(static_cast<uint64_t>(value) >> 8 * i));
+}
+void put(Bytes& out, const std::string& text) { out.insert(out.end(), text.begin(), text.end()); }
+void put(Bytes& out, const char* text) { put(out, std::string(text)); }
+
+struct Made {
+    uint32_t log_pos = 1000;
+    uint16_t flags = 0;
+    bool checksum = true;
+};
+
+Bytes event(uint8_t type, const Bytes& body, Made made = {}) {
+    Bytes out;
+    put<uint32_t>(out, 1'700'000'000);
+    out.push_back(type);
+    put<uint32_t>(out, 77);
+    put<uint32_t>(out, static_cast<uint32_t>(19 + body.size() + (made.checksum ? 4 : 0)));
+    put(out, made.log_pos);
+    put(out, made.flags);
+    out.insert(out.end(), body.begin(), body.end());
+    if (made.checksum) put(out, static_cast<uint32_t>(crc32_z(0, out.data(), out.size())));
+    return out;
+}
+
+Bytes format_description(const std::string& version, uint8_t algorithm, uint16_t flags = 0) {
+    Bytes body;
+    put<uint16_t>(body, 4);
+    put(body, version + std::string(50 - version.size(), '\0'));
+    put<uint32_t>(body, 0);
+    body.push_back(19);
+    body.insert(body.end(), 42, 8);
+    body.push_back(algorithm);
+    Bytes out = event(kFormatDescriptionEvent, body, {.log_pos = 126, .flags = 0});
+    out[17] = static_cast<uint8_t>(flags);
+    if (algorithm == 0) std::fill(out.end() - 4, out.end(), uint8_t{0});
+    return out;
+}
+
+EventParser& described(EventParser& parser, const std::string& version = "9.7.0", uint8_t algorithm = 1) {
+    parser.parse(format_description(version, algorithm));
+    return parser;
+}
+
+template <typename T>
+T parse(EventParser& parser, const Bytes& bytes) {
+    Event parsed = parser.parse(bytes);
+    return std::get<T>(parsed);
+}
+
+std::string error_of(EventParser& parser, const Bytes& bytes) {
+    try {
+        parser.parse(bytes);
+    } catch (const Error& error) {
+        EXPECT_EQ(error.disposition(), Disposition::kFailPipe);
+        return error.what();
+    }
+    return "no error";
+}
+
+TEST(EventParserTest, FormatDescription) {
+    EventParser parser;
+    auto e = parse<FormatDescriptionEvent>(parser, format_description("10.11.6-MariaDB-log", 1));
+    EXPECT_EQ(e.server_version, "10.11.6-MariaDB-log");
+    EXPECT_TRUE(e.checksums);
+    EXPECT_EQ(parser.header().timestamp, 1'700'000'000u);
+    EXPECT_EQ(parser.header().server_id, 77u);
+    EXPECT_EQ(parser.header().log_pos, 126u);
+    // The in-use flag of an open log is not in its checksum.
+    EXPECT_TRUE(parse<FormatDescriptionEvent>(parser, format_description("9.7.0", 1, 1)).checksums);
+    EXPECT_FALSE(parse<FormatDescriptionEvent>(parser, format_description("9.7.0", 0)).checksums);
+    EXPECT_NE(error_of(parser, format_description("9.7.0", 2)).find("checksum algorithm 2"), std::string::npos);
+}
+
+TEST(EventParserTest, ChecksumsFollowTheFormatDescription) {
+    EventParser parser;
+    described(parser);
+    Bytes xid;
+    put<uint64_t>(xid, 42);
+    EXPECT_EQ(parse<XidEvent>(parser, event(kXidEvent, xid)).xid, 42u);
+    Bytes wrong = event(kXidEvent, xid);
+    wrong[20] ^= 1;
+    EXPECT_NE(error_of(parser, wrong).find("wrong checksum"), std::string::npos);
+    described(parser, "9.7.0", 0);
+    EXPECT_EQ(parse<XidEvent>(parser, event(kXidEvent, xid, {.checksum = false})).xid, 42u);
+}
+
+TEST(EventParserTest, RotateWithAndWithoutChecksum) {
+    Bytes body;
+    put<uint64_t>(body, 5'000'000'000);
+    put(body, "binlog.000042");
+    for (bool checksum : {true, false}) {
+        EventParser parser;
+        Bytes fake = event(kRotateEvent, body, {.log_pos = 0, .flags = EventHeader::kArtificial, .checksum = checksum});
+        auto e = parse<RotateEvent>(parser, fake);
+        EXPECT_EQ(e.file, "binlog.000042");
+        EXPECT_EQ(e.offset, 5'000'000'000u);
+        EXPECT_TRUE(e.artificial);
+        // An artificial one tells by itself also later: the next file may have another algorithm.
+        described(parser, "9.7.0", checksum ? 0 : 1);
+        EXPECT_EQ(parse<RotateEvent>(parser, fake).file, "binlog.000042");
+        if (checksum) {
+            fake[21] ^= 1;
+            EXPECT_NE(error_of(parser, fake).find("wrong checksum"), std::string::npos);
+        }
+    }
+    EventParser parser;
+    described(parser);
+    EXPECT_FALSE(parse<RotateEvent>(parser, event(kRotateEvent, body)).artificial);
+}
+
+TEST(EventParserTest, RefusesWhatItDoesNotKnow) {
+    EventParser parser;
+    EXPECT_NE(error_of(parser, event(kXidEvent, Bytes(8))).find("before the format description"), std::string::npos);
+    described(parser);
+    EXPECT_NE(error_of(parser, event(99, {})).find("unknown event type 99"), std::string::npos);
+    EXPECT_EQ(error_of(parser, event(99, {}, {.flags = EventHeader::kIgnorable})), "no error");
+    EXPECT_NE(error_of(parser, event(kPartialUpdateRowsEvent, {})).find("SET GLOBAL binlog_row_value_options=''"),
+              std::string::npos);
+    EXPECT_NE(error_of(parser, event(kTransactionPayloadEvent, {})).find("binlog_transaction_compression=OFF"),
+              std::string::npos);
+    Bytes longer = event(kXidEvent, Bytes(8));
+    longer.push_back(0);
+    EXPECT_NE(error_of(parser, longer).find("event of 32 bytes says that it has 31"), std::string::npos);
+    EXPECT_NE(error_of(parser, Bytes(5)).find("cut short"), std::string::npos);
+}
+
+TEST(EventParserTest, Gtid) {
+    EventParser parser;
+    described(parser);
+    Bytes body = {1};
+    for (uint8_t i = 0; i < 16; ++i) body.push_back(i);
+    put<uint64_t>(body, 9'000'000'000);
+    body.push_back(2);
+    put<uint64_t>(body, 1);
+    put<uint64_t>(body, 2);
+    Bytes old = body;
+    const uint64_t time = 1'700'000'000'123'456;
+    for (int i = 0; i < 7; ++i) body.push_back(static_cast<uint8_t>((time | uint64_t{1} << 55) >> 8 * i));
+    body.insert(body.end(), 20, 0);
+    auto e = parse<GtidEvent>(parser, event(kGtidEvent, body));
+    EXPECT_EQ(e.source.to_string(), "00010203-0405-0607-0809-0a0b0c0d0e0f");
+    EXPECT_EQ(e.gno, 9'000'000'000u);
+    EXPECT_EQ(e.commit_timestamp_us, time);
+    EXPECT_FALSE(e.anonymous);
+    EXPECT_EQ(parse<GtidEvent>(parser, event(kGtidEvent, old)).commit_timestamp_us, 0u);  // MySQL 5.7
+    std::fill(old.begin() + 1, old.begin() + 25, uint8_t{0});
+    EXPECT_TRUE(parse<GtidEvent>(parser, event(kAnonymousGtidEvent, old)).anonymous);
+    EXPECT_NE(error_of(parser, event(kGtidEvent, old)).find("transaction number"), std::string::npos);
+}
+
+TEST(EventParserTest, MariadbGtidAndList) {
+    EventParser parser;
+    described(parser, "10.11.6-MariaDB");
+    Bytes body;
+    put<uint64_t>(body, 6'000'000'000);
+    put<uint32_t>(body, 3);
+    body.push_back(1);
+    auto e = parse<MariadbGtidEvent>(parser, event(kMariadbGtidEvent, body));
+    EXPECT_EQ(e.gtid, (MariadbGtid{3, 77, 6'000'000'000}));
+    EXPECT_TRUE(e.standalone);
+
+    Bytes list;
+    put<uint32_t>(list, 0x20000001);  // a flag and one entry
+    put<uint32_t>(list, 5);
+    put<uint32_t>(list, 6);
+    put<uint64_t>(list, 7);
+    EXPECT_EQ(parse<MariadbGtidListEvent>(parser, event(kMariadbGtidListEvent, list)).gtids,
+              (std::vector<MariadbGtid>{{5, 6, 7}}));
+    list[0] = 2;
+    EXPECT_NE(error_of(parser, event(kMariadbGtidListEvent, list)).find("cut short"), std::string::npos);
+}
+
+TEST(EventParserTest, Heartbeats) {
+    EventParser parser;
+    described(parser);
+    Bytes name;
+    put(name, "binlog.000009");
+    auto v1 = parse<HeartbeatEvent>(parser, event(kHeartbeatEvent, name, {.log_pos = 500}));
+    EXPECT_EQ(v1.file, "binlog.000009");
+    EXPECT_EQ(v1.offset, 500u);
+
+    Bytes v2 = {1, 13};
+    put(v2, "binlog.000009");
+    v2.insert(v2.end(), {2, 9, 0xfe});
+    put<uint64_t>(v2, 5'000'000'000);
+    v2.push_back(0);
+    auto parsed = parse<HeartbeatEvent>(parser, event(kHeartbeatV2Event, v2, {.log_pos = 0}));
+    EXPECT_EQ(parsed.file, "binlog.000009");
+    EXPECT_EQ(parsed.offset, 5'000'000'000u);
+
+    described(parser, "10.11.6-MariaDB");
+    Bytes large;
+    put<uint64_t>(large, 6'000'000'000);
+    put(large, "binlog.000009");
+    auto mariadb = parse<HeartbeatEvent>(parser, event(kHeartbeatEvent, large, {.log_pos = 0}));
+    EXPECT_EQ(mariadb.file, "binlog.000009");
+    EXPECT_EQ(mariadb.offset, 6'000'000'000u);
+}
+
+TEST(EventParserTest, Query) {
+    EventParser parser;
+    described(parser);
+    Bytes body(8);
+    body.push_back(2);  // length of the database
+    put<uint16_t>(body, 0);
+    Bytes status = {0, 0, 0, 0, 0, 1};
+    put<uint64_t>(status, QueryEvent::kAnsiQuotes | 1);
+    put<uint16_t>(body, static_cast<uint16_t>(status.size()));
+    body.insert(body.end(), status.begin(), status.end());
+    put(body, std::string("db\0DROP TABLE \"t\"", 17));
+    auto e = parse<QueryEvent>(parser, event(kQueryEvent, body));
+    EXPECT_EQ(e.database, "db");
+    EXPECT_EQ(e.query, "DROP TABLE \"t\"");
+    EXPECT_EQ(e.sql_mode, QueryEvent::kAnsiQuotes | 1);
+    body[11] = 200;  // status variables longer than the event
+    EXPECT_NE(error_of(parser, event(kQueryEvent, body)).find("cut short"), std::string::npos);
+}
+
+TEST(EventParserTest, RowsVersionsAndTheDummyEvent) {
+    EventParser parser;
+    described(parser);
+    Bytes v2;
+    put<uint32_t>(v2, 0x01020304);
+    put<uint16_t>(v2, 0x0506);
+    put<uint16_t>(v2, 1);
+    put<uint16_t>(v2, 5);  // extra data: 3 bytes
+    v2.insert(v2.end(), {9, 9, 9, 10, 0xff, 0x03, 0xfe, 0x03, 'r', 'o', 'w'});
+    auto update = parse<RowsEvent>(parser, event(kUpdateRowsEvent, v2));
+    EXPECT_EQ(update.kind, RowsEvent::Kind::kUpdate);
+    EXPECT_EQ(update.table_id, 0x050601020304u);
+    EXPECT_TRUE(update.statement_end);
+    EXPECT_EQ(update.column_count, 10u);
+    EXPECT_EQ(update.before_columns[0], 0xff);
+    EXPECT_EQ(update.after_columns[0], 0xfe);
+    EXPECT_EQ(as_text(update.rows), "row");
+
+    Bytes v1(v2.begin(), v2.begin() + 8);
+    v1[6] = 0;
+    v1.insert(v1.end(), {10, 0xff, 0x03, 'x'});
+    auto remove = parse<RowsEvent>(parser, event(kDeleteRowsV1Event, v1));
+    EXPECT_EQ(remove.kind, RowsEvent::Kind::kDelete);
+    EXPECT_FALSE(remove.statement_end);
+    EXPECT_EQ(as_text(remove.rows), "x");
+
+    Bytes dummy = {0xff, 0xff, 0xff, 0, 0, 0, 1, 0, 2, 0};
+    EXPECT_TRUE(parse<RowsEvent>(parser, event(kWriteRowsEvent, dummy)).rows.empty());
+    v2[8] = 1;
+    EXPECT_NE(error_of(parser, event(kUpdateRowsEvent, v2)).find("extra data"), std::string::npos);
+}
+
+TEST(EventParserTest, MariadbCompressedData) {
+    EventParser parser;
+    described(parser, "10.11.6-MariaDB");
+    std::string rows(5000, 'z');
+    Bytes packed(compressBound(rows.size()));
+    uLongf size = packed.size();
+    ASSERT_EQ(compress(packed.data(), &size, as_bytes(rows).data(), rows.size()), Z_OK);
+    Bytes body = {1, 0, 0, 0, 0, 0, 1, 0, 1, 0x01};
+    body.insert(body.end(), {0x82, 5000 >> 8, 5000 & 0xff});
+    body.insert(body.end(), packed.begin(), packed.begin() + static_cast<std::ptrdiff_t>(size));
+    EXPECT_EQ(as_text(parse<RowsEvent>(parser, event(kMariadbWriteRowsCompressedV1Event, body)).rows), rows);
+    Bytes wrong = body;
+    wrong[11] ^= 1;  // another length
+    EXPECT_NE(error_of(parser, event(kMariadbWriteRowsCompressedV1Event, wrong)).find("damaged"), std::string::npos);
+    wrong = body;
+    wrong[10] = 0x84;  // a length of 4 bytes: more than the data can give
+    EXPECT_NE(error_of(parser, event(kMariadbWriteRowsCompressedV1Event, wrong)).find("size it claims"),
+              std::string::npos);
+    wrong[10] = 0x92;
+    EXPECT_NE(error_of(parser, event(kMariadbWriteRowsCompressedV1Event, wrong)).find("algorithm"), std::string::npos);
+}
+
+TEST(EventParserTest, TableMap) {
+    EventParser parser;
+    described(parser);
+    Bytes body = {7, 0, 0, 0, 0, 0, 1, 0, 2, 'd', 'b', 0, 1, 't', 0, 6};
+    body.insert(body.end(), {kLongField, kVarcharField, kStringField, kStringField, kNewDecimalField, kBitField});
+    body.insert(body.end(), {10, 0x2c, 0x01, 0xf7, 2, 0xee, 0xfc, 65, 30, 1, 4});  // varchar 300, enum, char 508, ...
+    body.push_back(0x02);                                                          // the varchar is nullable
+    body.insert(body.end(), {kSignedness, 1, 0x80});
+    body.insert(body.end(), {kColumnName, 12, 1, 'a', 1, 'b', 1, 'c', 1, 'd', 1, 'e', 1, 'f'});
+    body.insert(body.end(), {99, 2, 0, 0});  // unknown fields are passed over
+    auto map = parse<TableMapEvent>(parser, event(kTableMapEvent, body));
+    EXPECT_EQ(map.table_id, 7u);
+    EXPECT_EQ(map.database, "db");
+    EXPECT_EQ(map.table, "t");
+    ASSERT_EQ(map.columns.size(), 6u);
+    EXPECT_EQ(map.columns[1].metadata, 300);
+    EXPECT_TRUE(map.columns[1].nullable);
+    EXPECT_EQ(map.columns[2].type, kEnumField);
+    EXPECT_EQ(map.columns[2].metadata, 2);
+    EXPECT_EQ(map.columns[3].type, kStringField);
+    EXPECT_EQ(map.columns[3].metadata, 508);
+    EXPECT_EQ(map.columns[4].metadata, 65 * 256 + 30);
+    EXPECT_EQ(map.columns[5].metadata, 33);
+    EXPECT_TRUE(map.has_signedness);
+    EXPECT_TRUE(map.columns[0].is_unsigned);
+    EXPECT_FALSE(map.columns[4].is_unsigned);
+    EXPECT_TRUE(map.has_names);
+    EXPECT_EQ(map.columns[5].name, "f");
+    EXPECT_EQ(map.first_unknown, 6u);
+    EXPECT_EQ(map.definition.size(), body.size() - 8);
+
+    body[16] = 200;  // a type from the future: no error until rows of the table are wanted
+    EXPECT_EQ(parse<TableMapEvent>(parser, event(kTableMapEvent, body)).first_unknown, 0u);
+    body[16] = kVarcharField;  // now metadata is missing
+    EXPECT_NE(error_of(parser, event(kTableMapEvent, body)).find("column metadata"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace penstock

@@ -1,0 +1,22 @@
+#pragma once
+// Event bodies that are formats of their own. Used by EventParser only.
+
+#include "decode/binlog_event.h"
+
+namespace penstock {
+
+/// TABLE_MAP_EVENT after its common header. `id_bytes` is the width of the table id, 6 (4 before MySQL 5.1.4).
+TableMapEvent parse_table_map(ByteReader body, size_t id_bytes);
+
+/// GTID_LOG_EVENT and ANONYMOUS_GTID_LOG_EVENT.
+GtidEvent parse_gtid(ByteReader body, bool anonymous);
+/// GTID_TAGGED_LOG_EVENT (MySQL 8.3+).
+GtidEvent parse_tagged_gtid(ByteReader body);
+/// MariaDB's GTID_EVENT.
+MariadbGtidEvent parse_mariadb_gtid(ByteReader body, uint32_t server_id);
+/// MariaDB's GTID_LIST_EVENT.
+MariadbGtidListEvent parse_mariadb_gtid_list(ByteReader body);
+/// XA_PREPARE_LOG_EVENT, of both flavours.
+XaPrepareEvent parse_xa_prepare(ByteReader body);
+
+}  // namespace penstock

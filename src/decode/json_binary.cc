@@ -1,0 +1,341 @@
+#include "decode/json_binary.h"
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <cstdlib>
+
+#include "decode/event_types.h"
+#include "decode/packed_decimal.h"
+
+namespace penstock {
+
+namespace {
+
+constexpr const char* kWhat = "decode: binary JSON";
+constexpr int kMaxDepth = 100;  // MySQL manual, "The JSON Data Type": deeper documents cannot be stored
+
+enum JsonType : uint8_t {
+    kSmallObject = 0,
+    kLargeObject = 1,
+    kSmallArray = 2,
+    kLargeArray = 3,
+    kLiteral = 4,
+    kInt16 = 5,
+    kUInt16 = 6,
+    kInt32 = 7,
+    kUInt32 = 8,
+    kInt64 = 9,
+    kUInt64 = 10,
+    kDouble = 11,
+    kString = 12,
+    kOpaque = 15,
+};
+
+template <typename T>
+void append_number(T value, std::string& out) {
+    char text[24];
+    out.append(text, std::to_chars(text, text + sizeof text, value).ptr);
+}
+
+void append_padded(uint64_t value, int digits, std::string& out) {
+    char text[20];
+    for (int i = digits; i-- > 0; value /= 10) text[i] = static_cast<char>('0' + value % 10);
+    out.append(text, static_cast<size_t>(digits));
+}
+
+void append_quoted(std::string_view text, std::string& out) {
+    static const char kDigits[] = "0123456789abcdef";
+    out += '"';
+    size_t done = 0;
+    for (size_t i = 0; i < text.size(); ++i) {
+        auto c = static_cast<uint8_t>(text[i]);
+        if (c >= 0x20 && c != '"' && c != '\\') continue;
+        out.append(text, done, i - done);
+        done = i + 1;
+        out += '\\';
+        switch (c) {
+            case '"':
+            case '\\':
+                out += static_cast<char>(c);
+                break;
+            case '\b':
+                out += 'b';
+                break;
+            case '\t':
+                out += 't';
+                break;
+            case '\n':
+                out += 'n';
+                break;
+            case '\f':
+                out += 'f';
+                break;
+            case '\r':
+                out += 'r';
+                break;
+            default:
+                out += "u00";
+                out += kDigits[c >> 4];
+                out += kDigits[c & 15];
+        }
+    }
+    out.append(text, done);
+    out += '"';
+}
+
+// As the server's: a line break between lines of 76 characters.
+std::string base64(ByteSpan bytes) {
+    constexpr size_t kBytesPerLine = 57;
+    static const char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    std::string text;
+    text.reserve(bytes.size() / 3 * 4 + 4);
+    for (size_t i = 0; i < bytes.size(); i += 3) {
+        if (i > 0 && i % kBytesPerLine == 0) text += '\n';
+        size_t n = std::min<size_t>(3, bytes.size() - i);
+        uint32_t v = static_cast<uint32_t>(bytes[i]) << 16;
+        if (n > 1) v |= static_cast<uint32_t>(bytes[i + 1]) << 8;
+        if (n > 2) v |= bytes[i + 2];
+        text += kDigits[v >> 18];
+        text += kDigits[v >> 12 & 63];
+        text += n > 1 ? kDigits[v >> 6 & 63] : '=';
+        text += n > 2 ? kDigits[v & 63] : '=';
+    }
+    return text;
+}
+
+class Printer {
+  public:
+    // `budget`: no honest document has more values than bytes; overlapping ones must not multiply.
+    Printer(std::string& out, size_t budget) : out_(out), budget_(budget) {}
+
+    void value(uint8_t type, ByteSpan bytes, int depth) {
+        if (budget_-- == 0) fail("values overlap");
+        ByteReader reader(bytes, kWhat);
+        switch (type) {
+            case kSmallObject:
+                return container<2>(bytes, true, depth);
+            case kLargeObject:
+                return container<4>(bytes, true, depth);
+            case kSmallArray:
+                return container<2>(bytes, false, depth);
+            case kLargeArray:
+                return container<4>(bytes, false, depth);
+            case kLiteral:
+                return literal(reader.u8());
+            case kInt16:
+                return append_number(static_cast<int16_t>(reader.u16()), out_);
+            case kUInt16:
+                return append_number(reader.u16(), out_);
+            case kInt32:
+                return append_number(static_cast<int32_t>(reader.u32()), out_);
+            case kUInt32:
+                return append_number(reader.u32(), out_);
+            case kInt64:
+                return append_number(static_cast<int64_t>(reader.u64()), out_);
+            case kUInt64:
+                return append_number(reader.u64(), out_);
+            case kDouble:
+                return append_json_double(std::bit_cast<double>(reader.u64()), out_);
+            case kString:
+                return append_quoted(as_text(sized(reader)), out_);
+            case kOpaque: {
+                uint8_t field_type = reader.u8();
+                return opaque(field_type, sized(reader));
+            }
+            default:
+                fail("unknown type");
+        }
+    }
+
+  private:
+    [[noreturn]] static void fail(const char* why) { ByteReader({}, kWhat).fail(why); }
+
+    static ByteSpan sized(ByteReader& reader) {
+        uint64_t size = 0;
+        for (int shift = 0;; shift += 7) {
+            if (shift > 28) reader.fail("length of more than 5 bytes");
+            uint8_t byte = reader.u8();
+            size |= static_cast<uint64_t>(byte & 0x7f) << shift;
+            if ((byte & 0x80) == 0) break;
+        }
+        return reader.bytes(size);
+    }
+
+    void literal(uint64_t number) {
+        static const char* const kNames[] = {"null", "true", "false"};
+        if (number > 2) fail("unknown literal");
+        out_ += kNames[number];
+    }
+
+    template <int N>
+    void container(ByteSpan bytes, bool is_object, int depth) {
+        if (depth >= kMaxDepth) fail("nested more than 100 deep");
+        ByteReader entries(bytes, kWhat);
+        uint64_t count = entries.le<N>(), size = entries.le<N>();
+        if (size > bytes.size()) fail("container longer than its bytes");
+        bytes = bytes.first(size);
+        if (size < 2 * N) fail("container shorter than its head");
+        entries = ByteReader(bytes.subspan(2 * N), kWhat);
+        ByteReader keys = entries;
+        if (is_object) {
+            if (count * (N + 2) > entries.remaining()) fail("keys cut short");
+            entries.skip(count * (N + 2));
+        }
+        out_ += is_object ? '{' : '[';
+        for (uint64_t i = 0; i < count; ++i) {
+            if (i > 0) out_ += ", ";
+            if (is_object) {
+                uint64_t offset = keys.le<N>(), length = keys.u16();
+                if (offset > size || length > size - offset) fail("key outside its object");
+                append_quoted(as_text(bytes.subspan(offset, length)), out_);
+                out_ += ": ";
+            }
+            uint8_t type = entries.u8();
+            bool inlined = type == kLiteral || type == kInt16 || type == kUInt16 ||
+                           (N == 4 && (type == kInt32 || type == kUInt32));
+            ByteSpan entry = entries.bytes(N);
+            if (inlined) {
+                value(type, entry, depth + 1);
+                continue;
+            }
+            uint64_t offset = load_le<N>(entry.data());
+            if (offset >= size) fail("value outside its container");
+            value(type, bytes.subspan(offset), depth + 1);
+        }
+        out_ += is_object ? '}' : ']';
+    }
+
+    void opaque(uint8_t type, ByteSpan bytes) {
+        ByteReader reader(bytes, kWhat);
+        switch (type) {
+            case kNewDecimalField: {
+                uint8_t precision = reader.u8(), scale = reader.u8();
+                return decimal(reader.bytes(checked_decimal_size(precision, scale)), precision, scale);
+            }
+            case kDateField:
+            case kDateTimeField:
+            case kTimestampField:
+                return datetime(reader.u64(), type == kDateField);
+            case kTimeField:
+                return time(static_cast<int64_t>(reader.u64()));
+            default:
+                append_quoted("base64:type" + std::to_string(type) + ":" + base64(bytes), out_);
+        }
+    }
+
+    static size_t checked_decimal_size(uint32_t precision, uint32_t scale) {
+        if (precision < 1 || precision > 65 || scale > 30 || scale > precision) fail("decimal outside (65,30)");
+        return packed_decimal_size(precision, scale);
+    }
+
+    void decimal(ByteSpan bytes, uint32_t precision, uint32_t scale) {
+        char digits[72];
+        uint32_t size = 0;
+        bool negative = false;
+        bool good = unpack_decimal(bytes.data(), precision, scale, negative, [&](uint32_t count, uint32_t value) {
+            for (uint32_t i = count; i-- > 0; value /= 10) digits[size + i] = static_cast<char>('0' + value % 10);
+            size += count;
+        });
+        if (!good) fail("bad decimal");
+        if (negative) out_ += '-';
+        uint32_t whole = precision - scale, start = 0;
+        while (start < whole && digits[start] == '0') ++start;
+        if (start == whole) out_ += '0';
+        out_.append(digits + start, whole - start);
+        if (scale > 0) {
+            out_ += '.';
+            out_.append(digits + whole, scale);
+        }
+    }
+
+    // ((year * 13 + month) * 32 + day) * 2^17 + hour * 2^12 + minute * 2^6 + second, then 24 bits of microseconds
+    void datetime(uint64_t packed, bool date_only) {
+        uint64_t micros = packed & 0xffffff, ymdhms = packed >> 24;
+        uint64_t ymd = ymdhms >> 17, hms = ymdhms & 0x1ffff, ym = ymd >> 5;
+        out_ += '"';
+        append_padded(ym / 13, 4, out_);
+        out_ += '-';
+        append_padded(ym % 13, 2, out_);
+        out_ += '-';
+        append_padded(ymd & 31, 2, out_);
+        if (!date_only) {
+            out_ += ' ';
+            clock(hms >> 12, hms, micros);
+        }
+        out_ += '"';
+    }
+
+    // hour * 2^12 + minute * 2^6 + second, then 24 bits of microseconds; negative as a whole
+    void time(int64_t packed) {
+        out_ += '"';
+        uint64_t magnitude = static_cast<uint64_t>(packed);
+        if (packed < 0) {
+            out_ += '-';
+            magnitude = 0 - magnitude;
+        }
+        uint64_t hms = magnitude >> 24;
+        clock(hms >> 12 & 0x3ff, hms, magnitude & 0xffffff);
+        out_ += '"';
+    }
+
+    void clock(uint64_t hours, uint64_t hms, uint64_t micros) {
+        append_padded(hours, hours > 99 ? 3 : 2, out_);
+        out_ += ':';
+        append_padded(hms >> 6 & 63, 2, out_);
+        out_ += ':';
+        append_padded(hms & 63, 2, out_);
+        out_ += '.';
+        append_padded(micros, 6, out_);
+    }
+
+    std::string& out_;
+    size_t budget_;
+};
+
+}  // namespace
+
+void append_json_double(double value, std::string& out) {
+    // The shortest digits, as d.ddde[+-]xx; laid out by the server's rules (MySQL manual, "Type Conversion": plain
+    // form while the point lies from 14 places before the first digit to 15 places after it).
+    constexpr int kPlain = 15;
+    char text[32];
+    char* end = std::to_chars(text, text + sizeof text, value, std::chars_format::scientific).ptr;
+    std::string_view all(text, static_cast<size_t>(end - text));
+    if (all.front() == '-') {
+        out += '-';
+        all.remove_prefix(1);
+    }
+    size_t e = all.find('e');
+    if (e == std::string_view::npos) ByteReader({}, kWhat).fail("double that is not a number");
+    std::string digits(1, all[0]);
+    if (e > 2) digits.append(all, 2, e - 2);
+    int exponent = std::atoi(std::string(all.substr(e + 1)).c_str());
+    auto count = static_cast<int>(digits.size());
+    int point = exponent + 1;  // digits before the point
+    if (value == 0) {
+        out += "0.0";
+    } else if (point < 1 - kPlain || point > kPlain) {
+        out += digits[0];
+        if (count > 1) out.append(1, '.').append(digits, 1);
+        out += 'e';
+        append_number(exponent, out);
+    } else if (point <= 0) {
+        out += "0.";
+        out.append(static_cast<size_t>(-point), '0').append(digits);
+    } else if (point >= count) {
+        out.append(digits).append(static_cast<size_t>(point - count), '0').append(".0");
+    } else {
+        out.append(digits, 0, static_cast<size_t>(point)).append(1, '.').append(digits, static_cast<size_t>(point));
+    }
+}
+
+void append_json_text(ByteSpan document, std::string& out) {
+    if (document.empty()) {
+        out += "null";
+        return;
+    }
+    Printer(out, document.size()).value(document[0], document.subspan(1), 0);
+}
+
+}  // namespace penstock

@@ -1,0 +1,43 @@
+#pragma once
+// What a QUERY event's statement means to a pipe: transaction control, a change of tables, or a statement
+// that changed rows without row events. Not an SQL parser: it reads only as far as it must.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace penstock {
+
+struct StatementTable {
+    std::string database;  ///< the statement's, or the session's default database
+    std::string table;
+    bool operator==(const StatementTable&) const = default;
+};
+
+struct Statement {
+    enum class Kind {
+        kBegin,                ///< BEGIN, XA START; CREATE TABLE ... START TRANSACTION (MySQL 8.0.21+)
+        kCommit,               ///< COMMIT
+        kRollback,             ///< ROLLBACK
+        kRollbackToSavepoint,  ///< ROLLBACK TO x
+        kXaEnd,                ///< XA COMMIT, XA ROLLBACK of a prepared transaction
+        kAlterTable,           ///< tables: the one altered
+        kTruncate,             ///< tables: the one emptied; ALTER TABLE ... TRUNCATE/DROP/EXCHANGE PARTITION too
+        kDropTable,            ///< tables: those dropped; CREATE OR REPLACE TABLE too
+        kRenameTable,          ///< tables: old and new names; ALTER TABLE ... RENAME too
+        kDropDatabase,         ///< tables: one entry with an empty table name
+        kChangesRows,          ///< INSERT, UPDATE, DELETE, REPLACE, LOAD DATA ... as a statement
+        kOther,                ///< nothing that a pipe must know: SAVEPOINT, XA END, CREATE INDEX, GRANT ...
+    };
+    Kind kind = Kind::kOther;
+    std::vector<StatementTable> tables;
+};
+
+/// `default_database` is the event's. Comments, also executable ones, and every way of quoting names are
+/// understood; SET STATEMENT ... FOR (MariaDB) is seen through. Never throws.
+Statement read_statement(std::string_view query, std::string_view default_database);
+
+/// True when `word` stands in `query` as a whole identifier, letter case ignored.
+bool mentions_identifier(std::string_view query, std::string_view word);
+
+}  // namespace penstock

@@ -1,0 +1,97 @@
+#include "decode/transaction_payload.h"
+
+#include <algorithm>
+
+#include <zstd.h>
+
+namespace penstock {
+
+namespace {
+
+constexpr const char* kWhat = "binlog: transaction payload event";
+
+[[noreturn]] void damaged(const std::string& why) {
+    throw Error(Disposition::kFailPipe, kWhat, why,
+                "The bytes do not follow the format; the source or the network damaged them");
+}
+
+}  // namespace
+
+struct TransactionPayload::Stream {
+    Stream() : context(ZSTD_createDCtx()) {
+        if (context == nullptr) throw std::bad_alloc();
+    }
+    ~Stream() { ZSTD_freeDCtx(context); }
+    Stream(const Stream&) = delete;
+    Stream& operator=(const Stream&) = delete;
+
+    ZSTD_DCtx* context;
+    ZSTD_inBuffer in{};
+};
+
+TransactionPayload::TransactionPayload() = default;
+TransactionPayload::~TransactionPayload() = default;
+
+void TransactionPayload::open(ByteReader body) {
+    uint64_t size = 0, compression = 255;
+    bool has_size = false;
+    for (;;) {
+        uint64_t type = body.lenenc();
+        if (type == 0) break;
+        ByteReader value(body.lenenc_bytes(), kWhat);
+        if (type == 1) {
+            size = value.lenenc();
+            has_size = true;
+        } else if (type == 2) {
+            compression = value.lenenc();
+        }
+    }
+    if (!has_size || size != body.remaining()) body.fail("payload size is not what is there");
+    if (compression != 0 && compression != 255) {
+        throw Error(Disposition::kFailPipe, kWhat, "unknown compression " + std::to_string(compression),
+                    "SET GLOBAL binlog_transaction_compression=OFF at the source, then resync the pipe");
+    }
+    payload_ = body.rest();
+    zstd_ = compression == 0;
+    if (!zstd_) return;
+    if (stream_ == nullptr) stream_ = std::make_unique<Stream>();
+    ZSTD_DCtx_reset(stream_->context, ZSTD_reset_session_only);
+    stream_->in = ZSTD_inBuffer{payload_.data(), payload_.size(), 0};
+}
+
+// Decompresses up to `size` bytes; fewer only at the end of the payload.
+size_t TransactionPayload::fill(uint8_t* to, size_t size) {
+    if (!zstd_) {
+        size = std::min(size, payload_.size());
+        std::copy_n(payload_.begin(), size, to);
+        payload_ = payload_.subspan(size);
+        return size;
+    }
+    ZSTD_outBuffer out{to, size, 0};
+    while (out.pos < out.size) {
+        size_t in_before = stream_->in.pos, out_before = out.pos;
+        size_t code = ZSTD_decompressStream(stream_->context, &out, &stream_->in);
+        if (ZSTD_isError(code)) damaged(std::string("zstd says ") + ZSTD_getErrorName(code));
+        if (stream_->in.pos == in_before && out.pos == out_before) break;
+    }
+    return out.pos;
+}
+
+ByteSpan TransactionPayload::next() {
+    constexpr size_t kHeader = 19, kChunk = size_t{1} << 20;
+    event_.resize(kHeader);
+    size_t got = fill(event_.data(), kHeader);
+    if (got == 0) return {};
+    if (got < kHeader) damaged("ends inside an event");
+    size_t size = load_le<4>(event_.data() + 9);
+    if (size < kHeader) damaged("holds an event shorter than its header");
+    // A claimed size gets its memory only as bytes really come.
+    while (event_.size() < size) {
+        size_t from = event_.size();
+        event_.resize(std::min(size, from + std::max(kChunk, from)));
+        if (fill(event_.data() + from, event_.size() - from) < event_.size() - from) damaged("ends inside an event");
+    }
+    return event_;
+}
+
+}  // namespace penstock

@@ -1,0 +1,37 @@
+#pragma once
+// MySQL's TRANSACTION_PAYLOAD_EVENT (8.0.20+, binlog_transaction_compression): the events of a transaction, one
+// after the other, without checksums, as one zstd stream.
+//
+// Layout: fields of type, length, value (each number length-encoded): 1 payload size, 2 compression (0 zstd,
+// 255 none), 3 uncompressed size; 0 ends them; then the payload.
+
+#include <memory>
+#include <vector>
+
+#include "base/byte_reader.h"
+
+namespace penstock {
+
+/// Gives the events of one payload in order, holding one of them at a time. Reusable.
+class TransactionPayload {
+  public:
+    TransactionPayload();
+    ~TransactionPayload();
+
+    /// `body` follows the event's common header and stays valid until the last next(). Throws Error(kFailPipe).
+    void open(ByteReader body);
+    /// The next inner event, header included, valid until the following call; empty at the end.
+    /// Throws Error(kFailPipe) when the stream is damaged or ends inside an event.
+    ByteSpan next();
+
+  private:
+    struct Stream;
+    size_t fill(uint8_t* to, size_t size);
+
+    std::unique_ptr<Stream> stream_;
+    ByteSpan payload_;
+    bool zstd_ = false;
+    std::vector<uint8_t> event_;
+};
+
+}  // namespace penstock

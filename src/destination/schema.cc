@@ -1,0 +1,264 @@
+#include "destination/schema.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+
+namespace penstock {
+
+namespace {
+
+// Blocks whose tokens a table remembers: the number that replicated tables remember by default. A block is
+// sent again only until its batch's checkpoint is stored, a few blocks later, so this is ample; one token
+// costs some tens of bytes of memory.
+constexpr int kDeduplicationWindow = 10'000;
+
+bool uses_time64(const TablePlan& plan) {
+    return std::any_of(plan.columns.begin(), plan.columns.end(),
+                       [](const TargetColumn& column) { return column.type.kind == TargetKind::kTime64; });
+}
+
+std::string engine_sql(const TablePlan& plan) {
+    switch (plan.engine) {
+        case TableEngine::kNull:
+            return "Null";
+        case TableEngine::kMergeTree:
+            return "MergeTree";
+        case TableEngine::kReplacingMergeTree:
+            break;
+    }
+    std::string arguments = quote_target_identifier(MetaColumns::kVersion);
+    if (plan.delete_on_merge) arguments += ", " + quote_target_identifier(MetaColumns::kIsDeleted);
+    return "ReplacingMergeTree(" + arguments + ")";
+}
+
+std::string storage_sql(const TablePlan& plan) {
+    if (plan.engine == TableEngine::kNull) return "";
+    std::vector<std::string> key;
+    for (uint32_t column : plan.sorting_key) key.push_back(plan.columns[column].name);
+    std::string order = key.empty() ? "tuple()" : "(" + quote_target_identifiers(key) + ")";
+    return fmt::format(" ORDER BY {} SETTINGS non_replicated_deduplication_window = {}{}", order,
+                       kDeduplicationWindow, plan.has_nullable_key() ? ", allow_nullable_key = 1" : "");
+}
+
+/// What \c stands for, in TabSeparated output and in quoted names.
+char unescaped(char c) {
+    constexpr std::string_view kNames = "btnfr0";
+    constexpr std::string_view kMeant{"\b\t\n\f\r\0", 6};
+    size_t at = kNames.find(c);
+    return at == kNames.npos ? c : kMeant[at];
+}
+
+/// The fields of one line of TabSeparated output.
+std::vector<std::string> split_fields(std::string_view line) {
+    std::vector<std::string> fields(1);
+    for (size_t i = 0; i < line.size(); ++i) {
+        if (line[i] == '\t') {
+            fields.emplace_back();
+        } else if (line[i] == '\\' && i + 1 < line.size()) {
+            fields.back() += unescaped(line[++i]);
+        } else {
+            fields.back() += line[i];
+        }
+    }
+    return fields;
+}
+
+std::vector<std::vector<std::string>> query_rows(ClickHouseClient& client, const std::string& sql) {
+    std::string answer = client.query(sql + " FORMAT TabSeparated");
+    std::vector<std::vector<std::string>> rows;
+    std::string_view rest = answer;
+    while (!rest.empty()) {
+        size_t end = std::min(rest.find('\n'), rest.size());
+        rows.push_back(split_fields(rest.substr(0, end)));
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+    return rows;
+}
+
+/// The column names of a sorting key as system.tables prints it; nothing when it holds an expression.
+std::optional<std::vector<std::string>> key_names(std::string_view text) {
+    std::vector<std::string> names;
+    if (text.starts_with('(') && text.ends_with(')')) text = text.substr(1, text.size() - 2);
+    while (!text.empty()) {
+        std::string name;
+        size_t i = 0;
+        if (text[0] == '`') {
+            for (i = 1; i < text.size() && text[i] != '`'; ++i) {
+                bool escaped = text[i] == '\\' && i + 1 < text.size();
+                name += escaped ? unescaped(text[++i]) : text[i];
+            }
+            ++i;
+        } else {
+            i = std::min(text.find(','), text.size());
+            name = text.substr(0, i);
+            if (name.find_first_of("()+-*/% ") != name.npos) return std::nullopt;
+        }
+        if (i < text.size() && !text.substr(i).starts_with(", ")) return std::nullopt;
+        names.push_back(std::move(name));
+        text.remove_prefix(std::min(text.size(), i + 2));
+    }
+    return names;
+}
+
+std::string without_low_cardinality(std::string_view type) {
+    constexpr std::string_view kPrefix = "LowCardinality(";
+    if (type.starts_with(kPrefix)) type = type.substr(kPrefix.size(), type.size() - kPrefix.size() - 1);
+    return std::string(type);
+}
+
+void compare_column(const std::string& name, const std::string& type, const ExistingTable& table,
+                    std::vector<std::string>& found) {
+    auto column = std::find_if(table.columns.begin(), table.columns.end(),
+                               [&](const ExistingColumn& c) { return c.name == name; });
+    if (column == table.columns.end()) {
+        found.push_back(fmt::format("column {} ({}) is missing", name, type));
+    } else if (without_low_cardinality(column->type) != without_low_cardinality(type)) {
+        found.push_back(fmt::format("column {} is {} and should be {}", name, column->type, type));
+    } else if (!column->default_kind.empty() && column->default_kind != "DEFAULT") {
+        found.push_back(fmt::format("column {} is {} and takes no values", name, column->default_kind));
+    }
+}
+
+void compare_engine(const TablePlan& plan, const ExistingTable& table, std::vector<std::string>& found) {
+    std::string_view engine = table.engine;
+    for (std::string_view prefix : {"Replicated", "Shared"}) {
+        if (engine.starts_with(prefix)) engine.remove_prefix(prefix.size());
+    }
+    std::string wanted = engine_sql(plan);
+    if (engine != wanted.substr(0, wanted.find('('))) {
+        found.push_back(fmt::format("the engine is {} and should be {}", table.engine, wanted));
+        return;
+    }
+    if (plan.engine != TableEngine::kReplacingMergeTree) return;
+    size_t end = table.engine_full.find(')');
+    std::string_view arguments = std::string_view(table.engine_full).substr(0, end);
+    if (arguments.find(MetaColumns::kVersion) == arguments.npos) {
+        found.push_back(fmt::format("the engine does not take {} as its version", MetaColumns::kVersion));
+    }
+    std::vector<std::string> wanted_key;
+    for (uint32_t column : plan.sorting_key) wanted_key.push_back(plan.columns[column].name);
+    std::string wanted_text = quote_target_identifiers(wanted_key);
+    std::optional<std::vector<std::string>> key = key_names(table.sorting_key);
+    if (key) {  // rows are told apart by the set, whatever its order
+        std::sort(key->begin(), key->end());
+        std::sort(wanted_key.begin(), wanted_key.end());
+    }
+    if (!key || *key != wanted_key) {
+        found.push_back(
+            fmt::format("the sorting key is ({}) and should be ({})", table.sorting_key, wanted_text));
+    }
+}
+
+}  // namespace
+
+DestinationInfo read_destination_info(ClickHouseClient& client) {
+    DestinationInfo info;
+    info.version = client.query("SELECT version()");
+    try {
+        std::string type = client.query("SELECT toTypeName(CAST('1:00:00' AS Time64(6)))",
+                                        {{"enable_time_time64_type", "1"}});
+        info.has_time64 = type == "Time64(6)";
+    } catch (const Error& error) {
+        // An older server knows neither the setting nor the type.
+        if (error.disposition() == Disposition::kRetry) throw;
+    }
+    return info;
+}
+
+std::string create_table_sql(const TablePlan& plan) {
+    std::string sql = fmt::format("CREATE TABLE IF NOT EXISTS {} (",
+                                  quoted_target(plan.target_database, plan.target_table));
+    for (const TargetColumn& column : plan.columns) {
+        sql += fmt::format("{} {}, ", quote_target_identifier(column.name), column.type.ddl_name());
+    }
+    return sql + fmt::format("{} DateTime64(9) DEFAULT now64(9), {} UInt8, {} UInt64) ENGINE = {}{}",
+                             quote_target_identifier(MetaColumns::kSyncedAt),
+                             quote_target_identifier(MetaColumns::kIsDeleted),
+                             quote_target_identifier(MetaColumns::kVersion), engine_sql(plan),
+                             storage_sql(plan));
+}
+
+void create_database(ClickHouseClient& client, const std::string& database) {
+    // Asked first: a user may write to a database without the right to make one.
+    std::string there =
+        client.query("SELECT count() FROM system.databases WHERE name = " + quote_target_literal(database));
+    if (there == "0") client.query("CREATE DATABASE IF NOT EXISTS " + quote_target_identifier(database));
+}
+
+void create_table(ClickHouseClient& client, const TablePlan& plan) {
+    ClickHouseParameters parameters;
+    if (uses_time64(plan)) parameters.emplace_back("enable_time_time64_type", "1");
+    client.query(create_table_sql(plan), parameters);
+}
+
+std::optional<ExistingTable> describe_table(ClickHouseClient& client, const std::string& database,
+                                            const std::string& table) {
+    std::string of = quote_target_literal(database);
+    std::string named = quote_target_literal(table);
+    auto tables = query_rows(client, fmt::format("SELECT engine, engine_full, sorting_key FROM system.tables "
+                                                 "WHERE database = {} AND name = {}",
+                                                 of, named));
+    if (tables.empty()) return std::nullopt;
+    ExistingTable found{tables[0].at(0), tables[0].at(1), tables[0].at(2), {}};
+    for (auto& row :
+         query_rows(client, fmt::format("SELECT name, type, default_kind FROM system.columns WHERE "
+                                        "database = {} AND table = {} ORDER BY position",
+                                        of, named))) {
+        found.columns.push_back({row.at(0), row.at(1), row.at(2)});
+    }
+    return found;
+}
+
+std::vector<std::string> differences(const TablePlan& plan, const ExistingTable& table) {
+    std::vector<std::string> found;
+    compare_engine(plan, table, found);
+    std::vector<std::string> ours{MetaColumns::kSyncedAt, MetaColumns::kIsDeleted, MetaColumns::kVersion};
+    for (const TargetColumn& column : plan.columns) {
+        compare_column(column.name, column.type.ddl_name(), table, found);
+        ours.push_back(column.name);
+    }
+    compare_column(MetaColumns::kIsDeleted, "UInt8", table, found);
+    compare_column(MetaColumns::kVersion, "UInt64", table, found);
+    for (const ExistingColumn& column : table.columns) {
+        bool known = std::find(ours.begin(), ours.end(), column.name) != ours.end();
+        if (known || !column.default_kind.empty()) continue;
+        found.push_back(fmt::format("column {} is not one of the source's and has no DEFAULT", column.name));
+    }
+    return found;
+}
+
+bool check_target(ClickHouseClient& client, const TablePlan& plan) {
+    std::optional<ExistingTable> table = describe_table(client, plan.target_database, plan.target_table);
+    if (!table) return false;
+    std::vector<std::string> found = differences(plan, *table);
+    if (found.empty()) return true;
+    throw Error(Disposition::kFailPipe, "check the target",
+                fmt::format("{} does not fit: {}", quoted_target(plan.target_database, plan.target_table),
+                            fmt::join(found, "; ")),
+                "Change or drop it, or choose another targetTable")
+        .at_table(plan.source.qualified_name());
+}
+
+uint64_t count_rows(ClickHouseClient& client, const std::string& database, const std::string& table) {
+    return std::stoull(client.query("SELECT count() FROM " + quoted_target(database, table)));
+}
+
+void truncate_table(ClickHouseClient& client, const std::string& database, const std::string& table) {
+    client.query("TRUNCATE TABLE " + quoted_target(database, table), {{"max_table_size_to_drop", "0"}});
+}
+
+void drop_table(ClickHouseClient& client, const std::string& database, const std::string& table) {
+    client.query(fmt::format("DROP TABLE IF EXISTS {} SYNC", quoted_target(database, table)),
+                 {{"max_table_size_to_drop", "0"}});
+}
+
+void exchange_tables(ClickHouseClient& client, const std::string& database, const std::string& a,
+                     const std::string& b) {
+    client.query(
+        fmt::format("EXCHANGE TABLES {} AND {}", quoted_target(database, a), quoted_target(database, b)));
+}
+
+}  // namespace penstock

@@ -1,0 +1,62 @@
+#pragma once
+// Target tables: made, described, compared with their plan, emptied, exchanged, dropped.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "destination/clickhouse_client.h"
+#include "destination/quoting.h"
+#include "model/table_plan.h"
+
+namespace penstock {
+
+// Every function throws what ClickHouseClient::query throws.
+
+struct DestinationInfo {
+    std::string version;  ///< "26.7.2.1"
+    bool has_time64 = false;
+};
+DestinationInfo read_destination_info(ClickHouseClient& client);
+
+/// CREATE TABLE IF NOT EXISTS for the plan: its columns, then the meta columns, its engine and key.
+std::string create_table_sql(const TablePlan& plan);
+
+void create_database(ClickHouseClient& client, const std::string& database);
+/// Makes the table if it is not there; check_target says whether one that is there fits.
+void create_table(ClickHouseClient& client, const TablePlan& plan);
+
+struct ExistingColumn {
+    std::string name;
+    std::string type;          ///< as ClickHouse prints it
+    std::string default_kind;  ///< empty, DEFAULT, MATERIALIZED, ALIAS, EPHEMERAL
+};
+struct ExistingTable {
+    std::string engine;       ///< "ReplacingMergeTree", also with Replicated or Shared in front
+    std::string engine_full;  ///< with its arguments and the rest of the definition
+    std::string sorting_key;  ///< "a, `b c`"
+    std::vector<ExistingColumn> columns;
+};
+/// Nothing when the table does not exist.
+std::optional<ExistingTable> describe_table(ClickHouseClient& client, const std::string& database,
+                                            const std::string& table);
+
+/// What keeps the table from taking the plan's rows, one clause per difference; empty when it fits. Pure.
+/// A LowCardinality more or less is no difference, nor is an extra column with a default of its own.
+std::vector<std::string> differences(const TablePlan& plan, const ExistingTable& table);
+
+/// False when the target does not exist; true when it fits the plan. Throws one Error(kFailPipe) that names
+/// every difference: columns that are missing, of another type, or extra without a default; another engine
+/// or, for ReplacingMergeTree, another sorting key or version column.
+bool check_target(ClickHouseClient& client, const TablePlan& plan);
+
+uint64_t count_rows(ClickHouseClient& client, const std::string& database, const std::string& table);
+void truncate_table(ClickHouseClient& client, const std::string& database, const std::string& table);
+void drop_table(ClickHouseClient& client, const std::string& database,
+                const std::string& table);  ///< if exists
+/// Swaps the two tables' names in one step.
+void exchange_tables(ClickHouseClient& client, const std::string& database, const std::string& a,
+                     const std::string& b);
+
+}  // namespace penstock

@@ -1,0 +1,177 @@
+#include "destination/schema.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "destination/test_clickhouse.h"
+
+namespace penstock {
+namespace {
+
+TablePlan orders(const std::string& database = "shop") {
+    TablePlan plan;
+    plan.target_database = database;
+    plan.target_table = "orders";
+    plan.source.database = "src";
+    plan.source.name = "orders";
+    plan.columns = {{"id", {TargetKind::kInt32, false, 0, 0}, 0},
+                    {"note", {TargetKind::kLowCardinalityString, true, 0, 0}, 1},
+                    {"at", {TargetKind::kDateTime64, false, 0, 3}, 2}};
+    plan.sorting_key = {0, 2};
+    return plan;
+}
+
+ExistingTable fitting() {
+    return {"ReplacingMergeTree",
+            "ReplacingMergeTree(_peerdb_version) ORDER BY (id, at)",
+            "id, at",
+            {{"id", "Int32", ""},
+             {"note", "LowCardinality(Nullable(String))", ""},
+             {"at", "DateTime64(3, 'UTC')", ""},
+             {"_peerdb_synced_at", "DateTime64(9)", "DEFAULT"},
+             {"_peerdb_is_deleted", "UInt8", ""},
+             {"_peerdb_version", "UInt64", ""}}};
+}
+
+TEST(Quoting, NothingBreaksOut) {
+    EXPECT_EQ(quote_target_identifier("a`b\\c'd.e"), "`a\\`b\\\\c'd.e`");
+    EXPECT_EQ(quote_target_literal("a'b\\c`"), "'a\\'b\\\\c`'");
+    EXPECT_EQ(quoted_target("d.b", "t"), "`d.b`.`t`");
+    EXPECT_EQ(quote_target_identifiers({"a", "b c"}), "`a`, `b c`");
+}
+
+TEST(CreateTableSql, Engines) {
+    TablePlan plan = orders();
+    EXPECT_EQ(
+        create_table_sql(plan),
+        "CREATE TABLE IF NOT EXISTS `shop`.`orders` (`id` Int32, `note` LowCardinality(Nullable(String)), "
+        "`at` DateTime64(3, 'UTC'), `_peerdb_synced_at` DateTime64(9) DEFAULT now64(9), `_peerdb_is_deleted` "
+        "UInt8, `_peerdb_version` UInt64) ENGINE = ReplacingMergeTree(`_peerdb_version`) ORDER BY (`id`, "
+        "`at`) "
+        "SETTINGS non_replicated_deduplication_window = 10000");
+    plan.delete_on_merge = true;
+    plan.sorting_key = {1};
+    std::string sql = create_table_sql(plan);
+    EXPECT_NE(sql.find("ReplacingMergeTree(`_peerdb_version`, `_peerdb_is_deleted`) ORDER BY (`note`)"),
+              sql.npos);
+    EXPECT_NE(sql.find("allow_nullable_key = 1"), sql.npos);
+    plan.engine = TableEngine::kMergeTree;
+    plan.sorting_key.clear();
+    EXPECT_TRUE(create_table_sql(plan).ends_with(
+        "ENGINE = MergeTree ORDER BY tuple() SETTINGS non_replicated_deduplication_window = 10000"));
+    plan.engine = TableEngine::kNull;
+    EXPECT_TRUE(create_table_sql(plan).ends_with("ENGINE = Null"));
+}
+
+TEST(Differences, WhatFitsFits) {
+    TablePlan plan = orders();
+    EXPECT_TRUE(differences(plan, fitting()).empty());
+    ExistingTable table = fitting();
+    table.engine = "SharedReplacingMergeTree";
+    table.engine_full =
+        "SharedReplacingMergeTree('/x/{uuid}', '{replica}', _peerdb_version) ORDER BY (at, id)";
+    table.sorting_key = "at, `id`";
+    table.columns[1].type = "Nullable(String)";
+    table.columns.push_back({"day", "Date", "MATERIALIZED"});
+    EXPECT_TRUE(differences(plan, table).empty());
+}
+
+TEST(Differences, EachIsNamed) {
+    ExistingTable table = fitting();
+    table.engine_full = "ReplacingMergeTree(other) ORDER BY toDate(at)";
+    table.sorting_key = "toDate(at)";
+    table.columns[0].type = "Int64";
+    table.columns[1].default_kind = "ALIAS";
+    table.columns[2].name = "when";
+    EXPECT_EQ(differences(orders(), table), (std::vector<std::string>{
+                                                "the engine does not take _peerdb_version as its version",
+                                                "the sorting key is (toDate(at)) and should be (`id`, `at`)",
+                                                "column id is Int64 and should be Int32",
+                                                "column note is ALIAS and takes no values",
+                                                "column at (DateTime64(3, 'UTC')) is missing",
+                                                "column when is not one of the source's and has no DEFAULT",
+                                            }));
+    table = fitting();
+    table.engine = "MergeTree";
+    EXPECT_EQ(differences(orders(), table),
+              std::vector<std::string>{
+                  "the engine is MergeTree and should be ReplacingMergeTree(`_peerdb_version`)"});
+}
+
+class SchemaTest : public ClickHouseTest {
+  protected:
+    ClickHouseClient client_{test_endpoint()};
+};
+
+TEST_F(SchemaTest, TheServerSaysWhatItIs) {
+    DestinationInfo info = read_destination_info(client_);
+    EXPECT_GE(std::stoi(info.version), 20);
+    EXPECT_TRUE(info.has_time64);
+}
+
+TEST_F(SchemaTest, MadeTablesFitTheirPlans) {
+    for (TableEngine engine :
+         {TableEngine::kReplacingMergeTree, TableEngine::kMergeTree, TableEngine::kNull}) {
+        for (bool delete_on_merge : {false, true}) {
+            TablePlan plan = orders(database_);
+            plan.engine = engine;
+            plan.delete_on_merge = delete_on_merge;
+            EXPECT_FALSE(check_target(client_, plan));
+            create_table(client_, plan);
+            EXPECT_TRUE(check_target(client_, plan));
+            create_table(client_, plan);  // again: nothing happens
+            EXPECT_EQ(count_rows(client_, database_, "orders"), 0u);
+            drop_table(client_, database_, "orders");
+            drop_table(client_, database_, "orders");
+        }
+    }
+}
+
+TEST_F(SchemaTest, OddNames) {
+    TablePlan plan = orders(database_ + ".`'\"\\\xc3\xa9");
+    plan.target_table = "t.a`b'c\"d\\e \xe8\xa1\xa8\t?";
+    plan.columns[0].name = "c.`'\"\\ \xe8\xa1\xa8\n,(x)";
+    plan.columns[1].name = "select";
+    plan.columns[2].name = "a, b";
+    plan.sorting_key = {0, 1, 2};
+    create_database(client_, plan.target_database);
+    create_database(client_, plan.target_database);
+    create_table(client_, plan);
+    EXPECT_TRUE(check_target(client_, plan));
+    std::optional<ExistingTable> table = describe_table(client_, plan.target_database, plan.target_table);
+    ASSERT_TRUE(table);
+    EXPECT_EQ(table->columns[0].name, plan.columns[0].name);
+    client_.query("DROP DATABASE " + quote_target_identifier(plan.target_database));
+}
+
+TEST_F(SchemaTest, AnotherTableIsRefused) {
+    TablePlan plan = orders(database_);
+    client_.query("CREATE TABLE " + quoted_target(database_, "orders") + " (id String) ENGINE = Log");
+    try {
+        check_target(client_, plan);
+        FAIL() << "no error";
+    } catch (const Error& error) {
+        EXPECT_EQ(error.disposition(), Disposition::kFailPipe);
+        std::string text = error.what();
+        EXPECT_NE(text.find("the engine is Log"), text.npos) << text;
+        EXPECT_NE(text.find("column id is String and should be Int32"), text.npos) << text;
+        EXPECT_NE(text.find("_peerdb_version (UInt64) is missing"), text.npos) << text;
+        EXPECT_NE(text.find("choose another targetTable"), text.npos) << text;
+    }
+}
+
+TEST_F(SchemaTest, TruncateAndExchange) {
+    TablePlan plan = orders(database_);
+    create_table(client_, plan);
+    plan.target_table = "other";
+    create_table(client_, plan);
+    client_.query("INSERT INTO " + quoted_target(database_, "other") + " (id) VALUES (1)");
+    exchange_tables(client_, database_, "orders", "other");
+    EXPECT_EQ(count_rows(client_, database_, "orders"), 1u);
+    EXPECT_EQ(count_rows(client_, database_, "other"), 0u);
+    truncate_table(client_, database_, "orders");
+    EXPECT_EQ(count_rows(client_, database_, "orders"), 0u);
+}
+
+}  // namespace
+}  // namespace penstock

@@ -1,0 +1,90 @@
+#include "encode/native.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+
+namespace penstock {
+namespace {
+
+TablePlan two_columns() {
+    TablePlan plan;
+    plan.columns = {{"id", {TargetKind::kUInt16, false, 0, 0}, 0},
+                    {"name", {TargetKind::kLowCardinalityString, true, 0, 0}, 1}};
+    return plan;
+}
+
+ByteBuffer encoded(const Block& block) {
+    ByteBuffer out;
+    Compressor plain(Compression::kNone);
+    plain.begin(out);
+    encode_native(block, plain);
+    plain.finish();
+    return out;
+}
+
+TEST(Native, ColumnNamesAreThePlansAndTheMetaColumns) {
+    EXPECT_EQ(native_column_names(two_columns()),
+              (std::vector<std::string>{"id", "name", "_peerdb_is_deleted", "_peerdb_version"}));
+}
+
+TEST(Native, KnownBytes) {
+    TablePlan plan = two_columns();
+    Block block(plan);
+    block.columns[0].append<uint16_t>(0x0102);
+    block.columns[1].append_string("ab");
+    block.finish_row(7, false);
+    block.columns[0].append<uint16_t>(0xfffe);
+    block.columns[1].append_null();
+    block.finish_row(8, true);
+
+    using namespace std::string_literals;
+    std::string expected =
+        "\x04\x02"s                         // 4 columns, 2 rows
+        "\x02id\x06UInt16\x02\x01\xfe\xff"  // name, type, values
+        "\x04name\x10Nullable(String)\x00\x01\x02"s
+        "ab\x00"s                                   // null map, then "ab" and ""
+        "\x12_peerdb_is_deleted\x05UInt8\x00\x01"s  //
+        "\x0f_peerdb_version\x06UInt64\x07\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0"s;
+    ByteBuffer bytes = encoded(block);
+    EXPECT_EQ(as_text(bytes.span()), expected);
+}
+
+TEST(Native, AnEmptyBlockIsHeadersOnly) {
+    TablePlan plan = two_columns();
+    ByteBuffer bytes = encoded(Block(plan));
+    EXPECT_EQ(as_text(bytes.span()).substr(0, 2), std::string_view("\x04\x00", 2));
+}
+
+TEST(Native, LongLengthsAreVarints) {
+    TablePlan plan = two_columns();
+    plan.columns[0].name = std::string(200, 'n');
+    Block block(plan);
+    for (uint64_t row = 0; row < 300; ++row) {
+        block.columns[0].append<uint16_t>(1);
+        block.columns[1].append_string("");
+        block.finish_row(row, false);
+    }
+    ByteBuffer bytes = encoded(block);
+    // 300 is AC 02 and 200 is C8 01 in LEB128.
+    EXPECT_EQ(as_text(bytes.span()).substr(0, 6), "\x04\xac\x02\xc8\x01n");
+}
+
+TEST(Native, AColumnThatMissesARowIsCaught) {
+    TablePlan plan = two_columns();
+    plan.source.database = "d";
+    plan.source.name = "t";
+    Block block(plan);
+    block.columns[0].append<uint16_t>(1);
+    block.finish_row(1, false);
+    try {
+        encoded(block);
+        FAIL() << "no error";
+    } catch (const Error& error) {
+        EXPECT_NE(std::string(error.what()).find("column name"), std::string::npos) << error.what();
+        EXPECT_EQ(error.table(), "d.t");
+    }
+}
+
+}  // namespace
+}  // namespace penstock

@@ -1,0 +1,89 @@
+#pragma once
+// Rows on their way to ClickHouse, column by column, already in the body layout of the Native format:
+// per column, a byte per row for NULL (Nullable columns only), then the values. Fixed-width values are
+// little-endian; strings are VarUInt length and bytes.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/byte_buffer.h"
+#include "model/table_plan.h"
+
+namespace penstock {
+
+/// One column. Append exactly one value per row.
+class BlockColumn {
+  public:
+    explicit BlockColumn(TargetType type) : type_(type), width_(type.width()) {}
+
+    const TargetType& type() const { return type_; }
+    ByteSpan nulls() const { return nulls_.span(); }  ///< empty unless the type is Nullable
+    ByteSpan values() const { return values_.span(); }
+    size_t bytes() const { return nulls_.size() + values_.size(); }
+
+    /// T's size must be the type's width.
+    template <typename T>
+    void append(T value) {
+        if (type_.nullable) nulls_.push_back(0);
+        values_.append_value(value);
+    }
+    /// For decimals wider than 8 bytes: the little-endian two's complement bytes, width() of them.
+    void append_raw(const void* bytes) {
+        if (type_.nullable) nulls_.push_back(0);
+        values_.append(bytes, width_);
+    }
+    void append_string(std::string_view text) {
+        if (type_.nullable) nulls_.push_back(0);
+        values_.append_varint(text.size());
+        values_.append(text);
+    }
+    /// NULL; the type's default value when the column is not Nullable (allowNullableColumns: false).
+    void append_null() {
+        if (type_.nullable) nulls_.push_back(1);
+        if (width_ == 0) {
+            values_.push_back(0);
+        } else {
+            std::memset(values_.extend(width_), 0, width_);
+        }
+    }
+    /// Counts a value that the pipe's policy changed (see InvalidDatePolicy, tinyint(1) as Bool).
+    void count_adjusted() { ++adjusted_; }
+    uint64_t adjusted() const { return adjusted_; }
+
+    void clear() {
+        nulls_.clear();
+        values_.clear();
+        adjusted_ = 0;
+    }
+
+  private:
+    TargetType type_;
+    uint32_t width_;
+    ByteBuffer nulls_;
+    ByteBuffer values_;
+    uint64_t adjusted_ = 0;
+};
+
+/// Rows of one table. columns[i] belongs to plan.columns[i]; is_deleted and version have one entry a row.
+/// The plan outlives the block. Not thread-safe; moved from stage to stage.
+struct Block {
+    explicit Block(const TablePlan& table_plan);
+
+    const TablePlan* plan;
+    std::vector<BlockColumn> columns;
+    ByteBuffer is_deleted;  ///< UInt8 each
+    ByteBuffer version;     ///< UInt64 each
+    uint64_t rows = 0;
+
+    /// Completes the row whose values were just appended to every column.
+    void finish_row(uint64_t row_version, bool deleted) {
+        is_deleted.push_back(deleted ? 1 : 0);
+        version.append_value(row_version);
+        ++rows;
+    }
+    size_t bytes() const;  ///< of all columns; O(columns)
+    void clear();          ///< keeps the memory
+};
+
+}  // namespace penstock

@@ -1,0 +1,34 @@
+#pragma once
+// One block into ClickHouse: encoded, compressed, inserted, tried again until it is in or a stop comes.
+
+#include <stop_token>
+#include <string>
+
+#include "base/byte_buffer.h"
+#include "destination/clickhouse_client.h"
+#include "encode/compress.h"
+#include "model/block.h"
+#include "pipe/progress.h"
+
+namespace penstock {
+
+/// Owns a connection and its buffers; one per thread.
+class BlockWriter {
+  public:
+    /// `stop` ends the waiting between attempts, not an attempt under way.
+    BlockWriter(const ClickHouseEndpoint& endpoint, Progress* progress, std::stop_token stop);
+
+    /// Inserts the block under `token`: attempts that ClickHouse has seen already add nothing. Errors of
+    /// kind kRetry are waited out, shown as trouble. Throws other errors at once, and the last kRetry one
+    /// when a stop is requested; the block may or may not be in then.
+    void write(const Block& block, const std::string& token);
+
+  private:
+    ClickHouseClient client_;
+    Compressor compressor_;
+    Progress* progress_;
+    std::stop_token stop_;
+    ByteBuffer body_;
+};
+
+}  // namespace penstock

@@ -1,0 +1,113 @@
+#include "pipe/chunk_applier.h"
+
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+namespace penstock {
+namespace {
+
+constexpr size_t kWriters = 2;  // blocks of different tables under way at once
+
+int64_t now_ms() {
+    using namespace std::chrono;
+    return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+/// Names the block by what is in it, so that other content can never pass for it.
+std::string block_token(const std::string& pipe_id, const Chunk& chunk, const Block& block) {
+    uint64_t first = load_le<8>(block.version.data());
+    uint64_t last = load_le<8>(block.version.data() + block.version.size() - 8);
+    return pipe_id + "/" + std::to_string(chunk.batch) + "/" + std::to_string(block.plan->id) + "/" +
+           std::to_string(chunk.index) + "/" + std::to_string(first) + "-" + std::to_string(last);
+}
+
+}  // namespace
+
+ChunkApplier::ChunkApplier(PipeContext& context, std::stop_token stop) : context_(context) {
+    for (size_t i = 0; i < kWriters; ++i) writers_.emplace_back(context.destination, context.progress, stop);
+}
+
+void ChunkApplier::apply(const Chunk& chunk, size_t block_bytes) {
+    if (chunk.index == 0) {
+        batch_started_ms_ = now_ms();
+        batch_blocks_ = batch_bytes_ = 0;
+    }
+    if (!chunk.blocks.empty()) {
+        Intent intent;
+        intent.batch = chunk.batch;
+        intent.from = chunk.from;
+        intent.first_version = chunk.first_version;
+        intent.last_version = chunk.last_version;
+        intent.block_bytes = block_bytes;
+        intent.closed = chunk.closes;
+        context_.catalog->put_intent(context_.pipe_id, intent);
+        insert_blocks(chunk);
+    }
+    if (chunk.closes) commit(chunk);
+}
+
+void ChunkApplier::insert_blocks(const Chunk& chunk) {
+    std::atomic<size_t> next{0};
+    std::mutex mutex;
+    std::exception_ptr first_error;
+    auto work = [&](BlockWriter& writer) {
+        try {
+            for (size_t i; (i = next++) < chunk.blocks.size();) {
+                writer.write(chunk.blocks[i], block_token(context_.pipe_id, chunk, chunk.blocks[i]));
+            }
+        } catch (...) {
+            std::lock_guard lock(mutex);
+            if (!first_error) first_error = std::current_exception();
+            next = chunk.blocks.size();
+        }
+    };
+    {
+        std::vector<std::jthread> helpers;
+        for (size_t i = 1; i < std::min(kWriters, chunk.blocks.size()); ++i) {
+            helpers.emplace_back([&, i] { work(writers_[i]); });
+        }
+        work(writers_[0]);
+    }
+    if (first_error) std::rethrow_exception(first_error);
+    batch_blocks_ += chunk.blocks.size();
+    for (const Block& block : chunk.blocks) batch_bytes_ += block.bytes();
+}
+
+void ChunkApplier::commit(const Chunk& chunk) {
+    Checkpoint checkpoint{chunk.to.position, chunk.to.next_version, chunk.to.next_batch};
+    Progress& progress = *context_.progress;
+    BatchStats stats;
+    stats.started_at = batch_started_ms_;
+    stats.finished_at = now_ms();
+    stats.blocks = batch_blocks_;
+    stats.bytes = batch_bytes_;
+    RowCounts sum;
+    for (uint32_t i = 0; i < chunk.counts.size(); ++i) {
+        const TableCounts& c = chunk.counts[i];
+        RowCounts counts{c.inserted, c.updated, c.deleted, c.adjusted};
+        if (counts == RowCounts{}) continue;
+        stats.tables.push_back({i, counts});
+        sum.inserted += c.inserted;
+        sum.updated += c.updated;
+        sum.deleted += c.deleted;
+        sum.adjusted += c.adjusted;
+    }
+    if (stats.tables.empty()) {
+        context_.catalog->put_checkpoint(context_.pipe_id, checkpoint);  // only unmapped transactions
+    } else {
+        context_.catalog->commit_batch(context_.pipe_id, checkpoint, stats);
+        progress.batches += 1;
+    }
+    progress.inserted += sum.inserted;
+    progress.updated += sum.updated;
+    progress.deleted += sum.deleted;
+    progress.adjusted += sum.adjusted;
+    if (chunk.last_commit_time != 0) progress.last_commit_time = chunk.last_commit_time;
+    progress.set_trouble({});
+}
+
+}  // namespace penstock

@@ -1,0 +1,89 @@
+#include "pipe/pipe_check.h"
+
+#include "destination/schema.h"
+#include "source/server_info.h"
+#include "source/table_definition.h"
+
+namespace penstock {
+
+std::vector<std::pair<std::string, std::string>> source_tables(const PipeSpec& spec) {
+    std::vector<std::pair<std::string, std::string>> names;
+    for (const TableMapping& m : spec.mappings) names.emplace_back(m.source_database, m.source_table);
+    return names;
+}
+
+std::vector<TablePlan> make_plans(const PipeSpec& spec, const std::vector<TableSchema>& schemas, bool has_time64) {
+    std::vector<TablePlan> plans;
+    for (uint32_t i = 0; i < schemas.size(); ++i) {
+        plans.push_back(make_table_plan(i, schemas[i], spec.mappings[i], spec, has_time64));
+    }
+    return plans;
+}
+
+void require_source(const PipeSpec& spec) {
+    std::vector<Prerequisite> items = check_source(spec.source, spec.settings, spec.mappings);
+    size_t failed = 0;
+    const Prerequisite* first = nullptr;
+    for (const Prerequisite& item : items) {
+        if (item.state != Prerequisite::State::kFailed) continue;
+        if (failed++ == 0) first = &item;
+    }
+    if (first == nullptr) return;
+    std::string message = first->name + ": found " + first->found + ", needed " + first->needed;
+    if (failed > 1) message += " (and " + std::to_string(failed - 1) + " more; penstock check lists them)";
+    throw Error(Disposition::kUsage, "check the source", message,
+                first->fix_sql.empty() ? "" : "Fix: " + first->fix_sql);
+}
+
+void require_targets(ClickHouseClient& client, const PipeSpec& spec, const std::vector<TablePlan>& plans) {
+    for (const TablePlan& plan : plans) {
+        if (!check_target(client, plan)) continue;
+        if (spec.settings.mode == ReplicationMode::kCdcOnly) continue;
+        if (uint64_t rows = count_rows(client, plan.target_database, plan.target_table); rows != 0) {
+            throw Error(Disposition::kUsage, "check the target",
+                        "table " + plan.target_database + "." + plan.target_table + " already holds " +
+                            std::to_string(rows) + " rows; a load needs an empty one",
+                        "Fix: TRUNCATE TABLE " + quoted_target(plan.target_database, plan.target_table) +
+                            ", or choose another targetTable");
+        }
+    }
+}
+
+std::vector<Prerequisite> check_pipe(const PipeSpec& spec, const std::optional<ClickHouseEndpoint>& target) {
+    using State = Prerequisite::State;
+    std::vector<Prerequisite> items = check_source(spec.source, spec.settings, spec.mappings);
+    auto add = [&](std::string name, State state, std::string found, std::string needed = {}, std::string fix = {}) {
+        items.push_back({std::move(name), state, std::move(found), std::move(needed), std::move(fix)});
+    };
+    bool has_time64 = true;
+    if (target) {
+        try {
+            ClickHouseClient client(*target);
+            DestinationInfo info = read_destination_info(client);
+            has_time64 = info.has_time64;
+            add("target", State::kOk, "ClickHouse " + info.version);
+        } catch (const Error& e) {
+            add("target", State::kFailed, e.message(), "a ClickHouse that answers", e.hint());
+            return items;
+        }
+    }
+    if (!all_passed(items)) return items;
+    try {
+        MysqlConnection connection = MysqlConnection::open(spec.source);
+        ServerInfo server = read_server_info(connection);
+        std::vector<TablePlan> plans =
+            make_plans(spec, read_table_schemas(connection, server, source_tables(spec)), has_time64);
+        add("columns and keys", State::kOk, "every mapped column has a ClickHouse type and every target a key");
+        if (target) {
+            ClickHouseClient client(*target);
+            require_targets(client, spec, plans);
+            add("target tables", State::kOk, "absent, or ready to take");
+        }
+    } catch (const Error& e) {
+        std::string where = e.table().empty() ? "mapping" : "mapping of " + e.table();
+        add(where, State::kFailed, e.message(), e.hint());
+    }
+    return items;
+}
+
+}  // namespace penstock

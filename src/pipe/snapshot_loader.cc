@@ -1,0 +1,274 @@
+#include "pipe/snapshot_loader.h"
+
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include <spdlog/spdlog.h>
+
+#include "base/backoff.h"
+#include "decode/text_row.h"
+#include "destination/schema.h"
+#include "pipe/block_writer.h"
+#include "source/partition_planner.h"
+#include "source/snapshot_reader.h"
+
+namespace penstock {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// The first error of several threads; the others are told to stop.
+class FirstError {
+  public:
+    explicit FirstError(std::stop_source& stop) : stop_(stop) {}
+    void set(std::exception_ptr error) {
+        std::lock_guard lock(mutex_);
+        if (!error_) error_ = std::move(error);
+        stop_.request_stop();
+    }
+    void rethrow() {
+        if (error_) std::rethrow_exception(error_);
+    }
+
+  private:
+    std::stop_source& stop_;
+    std::mutex mutex_;
+    std::exception_ptr error_;
+};
+
+/// Runs `body(i)` in `count` threads and waits for all. The first error stops the rest and is thrown.
+template <typename Body>
+void run_in_threads(uint32_t count, const std::stop_token& stop, Body body) {
+    std::stop_source local;
+    std::stop_callback forward(stop, [&] { local.request_stop(); });
+    FirstError first_error(local);
+    {
+        std::vector<std::jthread> threads;
+        for (uint32_t i = 0; i < count; ++i) {
+            threads.emplace_back([&, i] {
+                try {
+                    body(i, local.get_token());
+                } catch (...) {
+                    first_error.set(std::current_exception());
+                }
+            });
+        }
+    }
+    first_error.rethrow();
+}
+
+class TableLoader {
+  public:
+    TableLoader(PipeContext& context, const TablePlan& plan) : context_(context), plan_(plan) {
+        for (const TargetColumn& column : plan.columns) {
+            expressions_.push_back(select_expression(plan.source.columns[column.source]));
+        }
+    }
+
+    /// Loads the table, or as much as a stop allows.
+    void run(const std::stop_token& stop) {
+        Backoff backoff(milliseconds(500), milliseconds(30'000));
+        while (!stop.stop_requested()) {
+            try {
+                prepare();
+                load_partitions(stop);
+                return;
+            } catch (const Error& e) {
+                if (e.disposition() != Disposition::kRetry || stop.stop_requested()) throw;
+                wait_out(e, backoff, stop);
+            }
+        }
+    }
+
+  private:
+    TableRecord record() const { return context_.catalog->tables(context_.pipe_id).at(plan_.id); }
+
+    /// Makes sure that partitions are stored, and that an append-only target is clean when they begin.
+    void prepare() {
+        TableRecord table = record();
+        exact_readers_.clear();
+        if (table.load_state == LoadState::kLoading && is_append_only(plan_) && has_pending_partition()) {
+            spdlog::info("{}: the load was cut short; emptying {} and loading it again",
+                         plan_.source.qualified_name(), plan_.target_table);
+            if (plan_.engine == TableEngine::kMergeTree) {
+                ClickHouseClient client(context_.destination);
+                truncate_table(client, plan_.target_database, plan_.target_table);
+            }
+            context_.progress->rows_loaded -= table.rows_loaded;
+            context_.catalog->reset_load(context_.pipe_id, plan_.id);
+            table = record();
+        }
+        if (table.load_state == LoadState::kPending) plan();
+    }
+
+    bool has_pending_partition() const {
+        for (const PartitionRecord& p : context_.catalog->partitions(context_.pipe_id, plan_.id)) {
+            if (p.state == PartitionState::kPending) return true;
+        }
+        return false;
+    }
+
+    void plan() {
+        MysqlConnection connection = MysqlConnection::open(context_.spec.source);
+        std::vector<PartitionRecord> records;
+        for (Partition& p : plan_partitions(connection, plan_.source, plan_.partition_column,
+                                            context_.spec.settings.snapshot_rows_per_partition)) {
+            PartitionRecord record;
+            record.index = p.index;
+            record.predicate = std::move(p.predicate);
+            record.estimated_rows = p.estimated_rows;
+            records.push_back(std::move(record));
+        }
+        Position exact;
+        if (is_append_only(plan_)) {
+            uint32_t readers = workers(records.size());
+            ExactSnapshots snapshots =
+                open_exact_snapshots(context_.spec.source, context_.source_info,
+                                     context_.spec.settings.mechanism, readers, {plan_.source});
+            spdlog::info("{}: {} readers at {} ({})", plan_.source.qualified_name(), readers,
+                         snapshots.position.to_string(), snapshots.method);
+            exact = snapshots.position;
+            if (!exact.none()) context_.catalog->raise_snapshot_high(context_.pipe_id, exact);
+            exact_readers_ = std::move(snapshots.readers);
+        }
+        uint64_t version = 0;
+        if (std::optional<Checkpoint> checkpoint = context_.catalog->checkpoint(context_.pipe_id)) {
+            version = checkpoint->next_version - 1;
+        }
+        context_.catalog->put_partitions(context_.pipe_id, plan_.id, records, version, exact);
+        for (const PartitionRecord& p : records) context_.progress->rows_estimated += p.estimated_rows;
+        context_.progress->partitions_total += records.size();
+    }
+
+    uint32_t workers(size_t partitions) const {
+        size_t wanted = context_.spec.settings.initial_load_parallelism;
+        return static_cast<uint32_t>(std::max<size_t>(1, std::min(wanted, partitions)));
+    }
+
+    void load_partitions(const std::stop_token& stop) {
+        version_ = record().snapshot_version;
+        std::vector<PartitionRecord> pending;
+        for (PartitionRecord& p : context_.catalog->partitions(context_.pipe_id, plan_.id)) {
+            if (p.state == PartitionState::kPending) pending.push_back(std::move(p));
+        }
+        std::atomic<size_t> next{0};
+        run_in_threads(workers(pending.size()), stop, [&](uint32_t worker, const std::stop_token& local) {
+            BlockWriter writer(context_.destination, context_.progress, local);
+            for (size_t i; !local.stop_requested() && (i = next++) < pending.size();) {
+                if (is_append_only(plan_)) {
+                    load_partition(pending[i], exact_readers_.at(worker), writer, local);
+                } else {
+                    load_with_retries(pending[i], writer, local);
+                }
+            }
+        });
+        if (stop.stop_requested()) return;
+        context_.catalog->finish_load(context_.pipe_id, plan_.id);
+        context_.progress->tables_loaded += 1;
+        spdlog::info("{}: loaded {} rows", plan_.source.qualified_name(), record().rows_loaded);
+    }
+
+    void load_with_retries(const PartitionRecord& partition, BlockWriter& writer, const std::stop_token& stop) {
+        Backoff backoff(milliseconds(500), milliseconds(30'000));
+        while (!stop.stop_requested()) {
+            try {
+                SnapshotReader reader = SnapshotReader::open(context_.spec.source, context_.source_info,
+                                                             context_.spec.settings.mechanism);
+                if (!reader.position_after().none()) {
+                    context_.catalog->raise_snapshot_high(context_.pipe_id, reader.position_after());
+                }
+                load_partition(partition, reader, writer, stop);
+                return;
+            } catch (const Error& e) {
+                if (e.disposition() != Disposition::kRetry || stop.stop_requested()) throw;
+                wait_out(e, backoff, stop);
+            }
+        }
+    }
+
+    /// One partition through one reader. On a stop it returns early and the partition stays pending.
+    void load_partition(const PartitionRecord& partition, SnapshotReader& reader, BlockWriter& writer,
+                        const std::stop_token& stop) {
+        context_.catalog->start_partition(context_.pipe_id, plan_.id, partition.index);
+        // A partition read again may hold other rows, so its blocks must never pass for those of before.
+        const std::string token = context_.pipe_id + "/load/" + make_uuid() + "/";
+        uint32_t blocks = 0;
+        uint64_t rows = 0, adjusted = 0;
+        size_t bytes = 0;
+        Block block(plan_);
+        TextRowDecoder decoder(plan_);
+        auto flush = [&] {
+            for (const BlockColumn& column : block.columns) adjusted += column.adjusted();
+            writer.write(block, token + std::to_string(blocks++));
+            rows += block.rows;
+            context_.progress->rows_loaded += block.rows;
+            block.clear();
+            bytes = 0;
+        };
+        try {
+            std::stop_callback interrupt(stop, [&] { reader.interrupt(); });
+            RowStream stream = reader.read(plan_.source, expressions_, partition.predicate);
+            while (stream.next()) {
+                decoder.append(stream.values(), stream.lengths(), block);
+                block.finish_row(version_, false);
+                for (uint32_t i = 0; i < stream.columns(); ++i) bytes += stream.lengths()[i];
+                if (bytes >= context_.block_bytes) flush();
+            }
+            if (block.rows > 0) flush();
+        } catch (Error& e) {
+            context_.progress->rows_loaded -= rows;
+            if (stop.stop_requested() && e.disposition() == Disposition::kRetry) return;
+            e.at_table(plan_.source.qualified_name());
+            throw;
+        }
+        context_.catalog->finish_partition(context_.pipe_id, plan_.id, partition.index, rows, adjusted);
+        context_.progress->partitions_loaded += 1;
+        context_.progress->adjusted += adjusted;
+        context_.progress->set_trouble({});
+    }
+
+    void wait_out(const Error& e, Backoff& backoff, const std::stop_token& stop) {
+        milliseconds delay = backoff.next();
+        spdlog::warn("{}; trying again in {} ms", e.what(), delay.count());
+        context_.progress->set_trouble(e.what());
+        sleep_unless_stopped(stop, delay);
+    }
+
+    PipeContext& context_;
+    const TablePlan& plan_;
+    std::vector<std::string> expressions_;
+    std::vector<SnapshotReader> exact_readers_;  // append-only targets: one per worker
+    uint64_t version_ = 0;
+};
+
+}  // namespace
+
+void load_snapshot(PipeContext& context, std::stop_token stop) {
+    std::vector<uint32_t> pending;
+    for (const TableRecord& table : context.catalog->tables(context.pipe_id)) {
+        if (table.load_state == LoadState::kLoaded) {
+            context.progress->tables_loaded += 1;
+        } else {
+            pending.push_back(table.table_index);
+        }
+        context.progress->rows_loaded += table.rows_loaded;
+        for (const PartitionRecord& p : context.catalog->partitions(context.pipe_id, table.table_index)) {
+            context.progress->partitions_total += 1;
+            context.progress->partitions_loaded += p.state == PartitionState::kDone ? 1 : 0;
+            context.progress->rows_estimated += p.estimated_rows;
+        }
+    }
+    context.progress->tables_total = context.plans.size();
+    std::atomic<size_t> next{0};
+    auto parallel = std::min<size_t>(context.spec.settings.snapshot_parallel_tables, pending.size());
+    run_in_threads(static_cast<uint32_t>(parallel), stop, [&](uint32_t, const std::stop_token& local) {
+        for (size_t i; !local.stop_requested() && (i = next++) < pending.size();) {
+            TableLoader(context, context.plans[pending[i]]).run(local);
+        }
+    });
+}
+
+}  // namespace penstock

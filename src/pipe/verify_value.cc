@@ -1,0 +1,318 @@
+#include "pipe/verify_value.h"
+
+#include <array>
+#include <charconv>
+#include <cstdio>
+
+#include <fmt/format.h>
+
+#include "destination/quoting.h"
+#include "source/mysql_connection.h"
+
+namespace penstock {
+
+namespace {
+
+// Longer columns are no help in ordering a table without a key, and cost the source sort memory.
+constexpr uint32_t kOrderedLength = 1024;
+
+/// Digits with an optional sign and point, in their shortest form.
+std::string canonical_decimal(std::string_view text) {
+    bool negative = text.starts_with('-');
+    if (negative || text.starts_with('+')) text.remove_prefix(1);
+    while (text.size() > 1 && text[0] == '0' && text[1] != '.') text.remove_prefix(1);
+    if (text.find('.') != text.npos) {
+        while (text.ends_with('0')) text.remove_suffix(1);
+        if (text.ends_with('.')) text.remove_suffix(1);
+    }
+    std::string digits(text);
+    if (digits.empty() || digits[0] == '.') digits.insert(0, "0");
+    return negative && digits != "0" ? "-" + digits : digits;
+}
+
+/// Two canonical decimals by their value.
+std::strong_ordering compare_decimals(std::string_view a, std::string_view b) {
+    bool negative = a.starts_with('-');
+    if (negative != b.starts_with('-')) {
+        return negative ? std::strong_ordering::less : std::strong_ordering::greater;
+    }
+    if (negative) {
+        std::swap(a, b);
+        a.remove_prefix(1);
+        b.remove_prefix(1);
+    }
+    size_t whole_a = std::min(a.find('.'), a.size());
+    size_t whole_b = std::min(b.find('.'), b.size());
+    if (whole_a != whole_b) return whole_a <=> whole_b;
+    return a <=> b;  // digits of equal weight, and "1" before "1.5"
+}
+
+template <typename T>
+std::string canonical_float(std::string_view text) {
+    T value{};
+    auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (code != std::errc() || end != text.data() + text.size()) return std::string(text);
+    return fmt::format("{}", value == 0 ? T{0} : value);
+}
+
+/// A FLOAT's text from the source has the digits of a double.
+std::string canonical_narrowed(std::string_view text) {
+    double value = 0;
+    auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (code != std::errc() || end != text.data() + text.size()) return std::string(text);
+    auto narrow = static_cast<float>(value);
+    return fmt::format("{}", narrow == 0 ? 0.0f : narrow);
+}
+
+double number_of(std::string_view text) {
+    double value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+}
+
+/// "[-]H:MM:SS[.f]" with two digits of hours at least and six of fraction.
+std::string canonical_time(std::string_view text) {
+    bool negative = text.starts_with('-');
+    if (negative) text.remove_prefix(1);
+    std::string_view fraction;
+    if (size_t point = text.find('.'); point != text.npos) {
+        fraction = text.substr(point + 1);
+        text = text.substr(0, point);
+    }
+    std::string out(text);
+    while (out.size() > 8 && out[0] == '0') out.erase(0, 1);
+    out += fmt::format(".{:0<6}", fraction);
+    return negative && out.find_first_not_of("0:.") != out.npos ? "-" + out : out;
+}
+
+/// Microseconds as a time; for targets without a Time64 type.
+std::string time_of_micros(std::string_view text) {
+    int64_t micros = 0;
+    std::from_chars(text.data(), text.data() + text.size(), micros);
+    auto size = static_cast<uint64_t>(micros < 0 ? -micros : micros);
+    uint64_t seconds = size / 1'000'000;
+    return fmt::format("{}{:02}:{:02}:{:02}.{:06}", micros < 0 ? "-" : "", seconds / 3600, seconds / 60 % 60,
+                       seconds % 60, size % 1'000'000);
+}
+
+std::strong_ordering compare_times(std::string_view a, std::string_view b) {
+    bool negative = a.starts_with('-');
+    if (negative != b.starts_with('-')) {
+        return negative ? std::strong_ordering::less : std::strong_ordering::greater;
+    }
+    if (negative) std::swap(a, b);
+    if (a.size() != b.size()) return a.size() <=> b.size();  // more digits of hours
+    return a <=> b;
+}
+
+}  // namespace
+
+VerifyColumn::VerifyColumn(const TablePlan& plan, uint32_t column)
+    : plan_(&plan), target_(&plan.columns[column]), source_(&plan.source.columns[target_->source]) {
+    switch (source_->type) {
+        case SourceType::kTinyInt:
+            form_ = target_->type.kind == TargetKind::kBool ? Form::kBool : Form::kInteger;
+            break;
+        case SourceType::kSmallInt:
+        case SourceType::kMediumInt:
+        case SourceType::kInt:
+        case SourceType::kBigInt:
+        case SourceType::kBit:
+        case SourceType::kYear:
+            form_ = Form::kInteger;
+            break;
+        case SourceType::kDecimal:
+            form_ = Form::kDecimal;
+            break;
+        case SourceType::kFloat:
+            form_ = Form::kFloat;
+            break;
+        case SourceType::kDouble:
+            form_ = Form::kDouble;
+            break;
+        case SourceType::kDate:
+            form_ = Form::kDate;
+            break;
+        case SourceType::kDateTime:
+        case SourceType::kTimestamp:
+            form_ = Form::kDateTime;
+            break;
+        case SourceType::kTime:
+            form_ = Form::kTime;
+            break;
+        default:
+            form_ = Form::kBytes;
+            break;
+    }
+}
+
+std::string VerifyColumn::source_expression() const {
+    std::string name = quote_identifier(source_->name);
+    switch (source_->type) {
+        case SourceType::kFloat:
+        case SourceType::kDouble:
+            return name + " + 0E0";  // all digits, whatever FLOAT(m,d) would show
+        case SourceType::kBit:
+            return name + " + 0";
+        default:
+            return name;
+    }
+}
+
+std::string VerifyColumn::target_expression() const {
+    std::string name = quote_target_identifier(target_->name);
+    if (form_ == Form::kTime && target_->type.kind == TargetKind::kDateTime64) {
+        name = "toUnixTimestamp64Micro(" + name + ")";
+    }
+    return "CAST(" + name + " AS Nullable(String))";
+}
+
+std::string VerifyColumn::zero() const {
+    switch (form_) {
+        case Form::kBool:
+            return "false";
+        case Form::kBytes:
+            return "";
+        case Form::kDate:
+            return "1970-01-01";
+        case Form::kDateTime: {
+            std::string zero = "1970-01-01 00:00:00";
+            return source_->fsp == 0 ? zero : zero + "." + std::string(source_->fsp, '0');
+        }
+        case Form::kTime:
+            return "00:00:00.000000";
+        default:
+            return "0";
+    }
+}
+
+CanonicalValue VerifyColumn::date(std::string_view text) const {
+    unsigned year = 0, month = 0, day = 0;
+    std::string copy(text);
+    if (copy.size() < 10 || std::sscanf(copy.c_str(), "%4u-%2u-%2u", &year, &month, &day) != 3) return copy;
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    constexpr std::array<unsigned, 13> kDays = {31, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    unsigned last = month == 2 && leap ? 29 : kDays[month <= 12 ? month : 0];
+    bool valid = month >= 1 && month <= 12 && day >= 1 && day <= last && year >= 1900 && year <= 2299;
+    if (valid || plan_->invalid_dates == InvalidDatePolicy::kError) return copy;
+    if (plan_->invalid_dates == InvalidDatePolicy::kNull && target_->type.nullable) return std::nullopt;
+    std::string rest = copy.substr(10);  // " 12:34:56.789" or nothing
+    if (year == 0 && month == 0 && day == 0) return "1970-01-01" + rest;
+    if (year < 1900) return "1900-01-01" + zero().substr(10);
+    if (year > 2299) {
+        if (form_ == Form::kDate) return "2299-12-31";
+        return "2299-12-31 23:59:59" + (source_->fsp == 0 ? "" : "." + std::string(source_->fsp, '9'));
+    }
+    if (month == 0) month = 1;
+    if (day == 0) day = 1;
+    last = month == 2 && leap ? 29 : kDays[month];
+    return fmt::format("{:04}-{:02}-{:02}{}", year, month, std::min(day, last), rest);
+}
+
+CanonicalValue VerifyColumn::from_source(std::optional<std::string_view> text) const {
+    if (!text) return target_->type.nullable ? CanonicalValue() : CanonicalValue(zero());
+    switch (form_) {
+        case Form::kBool:
+            return canonical_decimal(*text) == "0" ? "false" : "true";
+        case Form::kInteger:
+        case Form::kDecimal:
+            return canonical_decimal(*text);
+        case Form::kFloat:
+            return canonical_narrowed(*text);
+        case Form::kDouble:
+            return canonical_float<double>(*text);
+        case Form::kDate:
+        case Form::kDateTime:
+            return date(*text);
+        case Form::kTime:
+            return canonical_time(*text);
+        case Form::kBytes:
+            return std::string(*text);
+    }
+    return std::nullopt;
+}
+
+CanonicalValue VerifyColumn::from_target(std::optional<std::string_view> text) const {
+    if (!text) return std::nullopt;
+    switch (form_) {
+        case Form::kInteger:
+        case Form::kDecimal:
+            return canonical_decimal(*text);
+        case Form::kFloat:
+            return canonical_float<float>(*text);
+        case Form::kDouble:
+            return canonical_float<double>(*text);
+        case Form::kTime:
+            return target_->type.kind == TargetKind::kTime64 ? canonical_time(*text) : time_of_micros(*text);
+        default:
+            return std::string(*text);
+    }
+}
+
+std::string VerifyColumn::source_order() const {
+    std::string name = quote_identifier(source_->name);
+    bool null_is_zero = source_->nullable && !target_->type.nullable;
+    auto filled = [&](std::string sql, const char* zero) {
+        return null_is_zero ? fmt::format("IFNULL({}, {})", sql, zero) : sql;
+    };
+    switch (form_) {
+        case Form::kBool:
+            return filled(name + " <> 0", "0");
+        case Form::kInteger:
+            return filled(source_->type == SourceType::kBit ? name + " + 0" : name, "0");
+        case Form::kDecimal:
+            return filled(name, "0");
+        case Form::kBytes:
+            break;
+        default:
+            return name;
+    }
+    bool text = !source_->charset.empty();  // its own collation may take 'a' and 'A' for one
+    return filled(text ? fmt::format("CAST(CONVERT({} USING utf8mb4) AS BINARY)", name) : name, "''");
+}
+
+std::string VerifyColumn::target_order() const {
+    std::string name = quote_target_identifier(target_->name);
+    // A LowCardinality(String) orders by its text too. MySQL has NULL first.
+    return target_->type.nullable ? name + " ASC NULLS FIRST" : name;
+}
+
+std::strong_ordering VerifyColumn::compare(const CanonicalValue& a, const CanonicalValue& b) const {
+    if (!a || !b) return a.has_value() <=> b.has_value();
+    switch (form_) {
+        case Form::kInteger:
+        case Form::kDecimal:
+            return compare_decimals(*a, *b);
+        case Form::kFloat:
+        case Form::kDouble:
+            return std::strong_order(number_of(*a), number_of(*b));
+        case Form::kTime:
+            return compare_times(*a, *b);
+        default:
+            return *a <=> *b;
+    }
+}
+
+bool VerifyColumn::can_order() const {
+    switch (form_) {
+        case Form::kInteger:
+        case Form::kBool:
+        case Form::kDecimal:
+        case Form::kTime:
+            return true;
+        case Form::kBytes:
+            if (source_->length > kOrderedLength) return false;
+            return source_->type == SourceType::kChar || source_->type == SourceType::kVarChar ||
+                   source_->type == SourceType::kBinary || source_->type == SourceType::kVarBinary ||
+                   source_->type == SourceType::kEnum || source_->type == SourceType::kSet;
+        default:
+            return false;
+    }
+}
+
+bool VerifyColumn::is_integer() const {
+    return form_ == Form::kInteger && source_->type != SourceType::kBit &&
+           source_->type != SourceType::kYear && (target_->type.nullable || !source_->nullable);
+}
+
+}  // namespace penstock

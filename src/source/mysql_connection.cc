@@ -1,0 +1,360 @@
+#include "source/mysql_connection.h"
+
+#include <atomic>
+#include <mutex>
+#include <set>
+
+#include <mysql.h>
+#include <netdb.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "source/mysql_errors.h"
+
+namespace penstock {
+namespace {
+
+// These send no password in clear text. mysql_clear_password (used by cloud access tokens) does, so it is
+// allowed only where nobody can listen or pretend to be the server.
+constexpr const char* kSafePlugins =
+    "mysql_native_password,caching_sha2_password,sha256_password,client_ed25519";
+constexpr const char* kAllPlugins =
+    "mysql_native_password,caching_sha2_password,sha256_password,client_ed25519,mysql_clear_password,dialog";
+
+constexpr unsigned long kLargestPacket = 1UL << 30;  // the protocol's own limit for rows and events
+
+/// A file that exists in memory only, for a library that wants the CA certificate as a path.
+class MemoryFile {
+  public:
+    explicit MemoryFile(const std::string& content) : fd_(memfd_create("ca.pem", MFD_CLOEXEC)) {
+        for (size_t done = 0; fd_ >= 0 && done < content.size();) {
+            ssize_t n = write(fd_, content.data() + done, content.size() - done);
+            if (n <= 0) break;
+            done += static_cast<size_t>(n);
+        }
+    }
+    MemoryFile(const MemoryFile&) = delete;
+    MemoryFile& operator=(const MemoryFile&) = delete;
+    ~MemoryFile() {
+        if (fd_ >= 0) close(fd_);
+    }
+    std::string path() const { return "/proc/self/fd/" + std::to_string(fd_); }
+
+  private:
+    int fd_;
+};
+
+/// The addresses of a host name, as text; empty when it has none.
+std::set<std::string> addresses_of(const std::string& host) {
+    std::set<std::string> addresses;
+    addrinfo hints{}, *list = nullptr;
+    hints.ai_socktype = SOCK_STREAM;
+    if (getaddrinfo(host.c_str(), nullptr, &hints, &list) != 0) return addresses;
+    for (const addrinfo* a = list; a != nullptr; a = a->ai_next) {
+        char text[NI_MAXHOST];
+        if (getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST) == 0) {
+            addresses.insert(text);
+        }
+    }
+    freeaddrinfo(list);
+    return addresses;
+}
+
+/// The name to connect by. Connector/C checks a certificate against the very name that it connects to, so
+/// another tls_host serves only where it leads to the same machine.
+const std::string& name_to_connect_by(const SourceEndpoint& endpoint, const std::string& address) {
+    if (endpoint.tls_host.empty() || endpoint.tls_host == endpoint.host) return endpoint.host;
+    const std::set<std::string> wanted = addresses_of(endpoint.host);
+    for (const std::string& a : addresses_of(endpoint.tls_host)) {
+        if (wanted.contains(a)) return endpoint.tls_host;
+    }
+    throw Error(Disposition::kFailPipe, "connect to " + address,
+                "tlsHost " + endpoint.tls_host + " does not resolve to an address of " + endpoint.host +
+                    ", so the certificate cannot be checked against it",
+                "Make the name resolve here (a line \"ADDRESS " + endpoint.tls_host +
+                    "\" in /etc/hosts), or set skipCertVerification");
+}
+
+unsigned to_unsigned(std::chrono::seconds s) {
+    return static_cast<unsigned>(s.count());
+}
+
+}  // namespace
+
+struct MysqlConnection::State {
+    MYSQL* mysql = nullptr;
+    std::string address;
+    std::string username;
+    std::string server_version;
+    bool mariadb = false;
+
+    // Touched by interrupt() from other threads.
+    std::mutex socket_mutex;
+    int socket = -1;
+    std::atomic<bool> interrupted{false};
+
+    ~State() { close_link(); }
+    void shut_down() noexcept {
+        std::lock_guard lock(socket_mutex);
+        if (socket >= 0) ::shutdown(socket, SHUT_RDWR);
+    }
+    void close_link() noexcept {
+        {
+            std::lock_guard lock(socket_mutex);
+            socket = -1;  // its number may belong to another file soon
+        }
+        if (mysql != nullptr) mysql_close(mysql);
+        mysql = nullptr;
+    }
+};
+
+MysqlConnection::MysqlConnection(std::unique_ptr<State> state) : state_(std::move(state)) {}
+MysqlConnection::MysqlConnection(MysqlConnection&&) noexcept = default;
+MysqlConnection& MysqlConnection::operator=(MysqlConnection&&) noexcept = default;
+MysqlConnection::~MysqlConnection() = default;
+
+MysqlConnection MysqlConnection::open(const SourceEndpoint& endpoint, const ConnectionOptions& options) {
+    static std::once_flag library_ready;
+    std::call_once(library_ready, [] { mysql_server_init(0, nullptr, nullptr); });
+
+    auto state = std::make_unique<State>();
+    const bool local = endpoint.host.starts_with('/');
+    state->address = local ? endpoint.host : endpoint.host + ":" + std::to_string(endpoint.port);
+    state->username = endpoint.username;
+    MYSQL* mysql = state->mysql = mysql_init(nullptr);
+    if (mysql == nullptr) throw std::bad_alloc();
+
+    const unsigned connect_timeout = to_unsigned(options.connect_timeout);
+    const unsigned read_timeout = to_unsigned(options.read_timeout);
+    const unsigned write_timeout = to_unsigned(options.write_timeout);
+    const unsigned no_local_files = 0;
+    mysql_optionsv(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &connect_timeout);
+    mysql_optionsv(mysql, MYSQL_OPT_READ_TIMEOUT, &read_timeout);
+    mysql_optionsv(mysql, MYSQL_OPT_WRITE_TIMEOUT, &write_timeout);
+    mysql_optionsv(mysql, MYSQL_OPT_LOCAL_INFILE, &no_local_files);
+    mysql_optionsv(mysql, MYSQL_OPT_MAX_ALLOWED_PACKET, &kLargestPacket);
+    mysql_optionsv(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+    mysql_optionsv(mysql, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "penstock");
+    const unsigned protocol = local ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;  // "localhost" too is TCP
+    mysql_optionsv(mysql, MYSQL_OPT_PROTOCOL, &protocol);
+    if (endpoint.use_compression) mysql_optionsv(mysql, MYSQL_OPT_COMPRESS, nullptr);
+
+    const bool verify = !local && !endpoint.disable_tls && !endpoint.ca_certificate.empty() &&
+                        !endpoint.skip_cert_verification;
+    const my_bool yes = 1;
+    std::optional<MemoryFile> ca;
+    std::string host = endpoint.host;
+    if (!local && !endpoint.disable_tls) mysql_optionsv(mysql, MYSQL_OPT_SSL_ENFORCE, &yes);  // where offered
+    if (verify) {
+        ca.emplace(endpoint.ca_certificate);
+        mysql_optionsv(mysql, MYSQL_OPT_SSL_CA, ca->path().c_str());
+        mysql_optionsv(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &yes);
+        host = name_to_connect_by(endpoint, state->address);
+    }
+    mysql_optionsv(mysql, MARIADB_OPT_RESTRICTED_AUTH, local || verify ? kAllPlugins : kSafePlugins);
+
+    MysqlConnection connection(std::move(state));
+    if (mysql_real_connect(mysql, local ? nullptr : host.c_str(), endpoint.username.c_str(),
+                           endpoint.password.c_str(), nullptr, endpoint.port, local ? host.c_str() : nullptr,
+                           0) == nullptr) {
+        connection.fail("connect to");
+    }
+
+    State& s = *connection.state_;
+    s.server_version = mysql_get_server_info(mysql);
+    s.mariadb = s.server_version.find("MariaDB") != std::string::npos || mariadb_connection(mysql) != 0;
+    {
+        std::lock_guard lock(s.socket_mutex);
+        s.socket = mysql_get_socket(mysql);
+    }
+    connection.execute(
+        "SET SESSION time_zone = '+00:00', sql_mode = '', autocommit = 1, net_write_timeout = 7200"
+        ", lock_wait_timeout = " +
+        std::to_string(options.lock_wait_timeout.count()));
+    // What a server may be too old or too new for. An init_connect of the server could have set any of these.
+    for (const char* assignment :
+         {s.mariadb ? "max_statement_time = 0" : "max_execution_time = 0", "wait_timeout = 86400",
+          "sql_select_limit = 18446744073709551615", "sql_big_selects = 1", "sql_auto_is_null = 0"}) {
+        try {
+            connection.execute(std::string("SET SESSION ") + assignment);
+        } catch (const Error& e) {
+            if (e.disposition() == Disposition::kRetry) throw;
+        }
+    }
+    return connection;
+}
+
+void MysqlConnection::fail(std::string_view operation) const {
+    const unsigned number = state_->mysql != nullptr ? mysql_errno(state_->mysql) : 0;
+    std::string where = std::string(operation) + " " + state_->address;
+    if (state_->interrupted) throw Error(Disposition::kRetry, std::move(where), "interrupted");
+    if (number == 0) throw Error(Disposition::kRetry, std::move(where), "the link is closed");
+    std::string message = mysql_error(state_->mysql);
+    const Disposition disposition = disposition_of_mysql_error(number, message);
+    // "Access denied" (1045) on a connection that was let in means a privilege that is missing.
+    const bool let_in = !state_->server_version.empty();
+    std::string hint =
+        hint_of_mysql_error(let_in && number == 1045 ? 1227 : number, message, state_->username);
+    message += " (error " + std::to_string(number) + ")";
+    throw Error(disposition, std::move(where), std::move(message), std::move(hint));
+}
+
+void MysqlConnection::run(std::string_view sql) {
+    if (state_->mysql == nullptr || state_->interrupted ||
+        mysql_real_query(state_->mysql, sql.data(), static_cast<unsigned long>(sql.size())) != 0) {
+        fail("query");
+    }
+}
+
+MysqlConnection::Rows MysqlConnection::query(std::string_view sql) {
+    run(sql);
+    Rows rows;
+    MYSQL_RES* result = mysql_store_result(state_->mysql);
+    if (result == nullptr) {
+        if (mysql_errno(state_->mysql) != 0) fail("query");
+        return rows;
+    }
+    std::unique_ptr<MYSQL_RES, decltype(&mysql_free_result)> owner(result, mysql_free_result);
+    const unsigned columns = mysql_num_fields(result);
+    rows.reserve(static_cast<size_t>(mysql_num_rows(result)));
+    while (MYSQL_ROW values = mysql_fetch_row(result)) {
+        const unsigned long* lengths = mysql_fetch_lengths(result);
+        Row& row = rows.emplace_back(columns);
+        for (unsigned i = 0; i < columns; ++i) {
+            if (values[i] != nullptr) row[i].emplace(values[i], lengths[i]);
+        }
+    }
+    return rows;
+}
+
+std::optional<std::string> MysqlConnection::query_value(std::string_view sql) {
+    Rows rows = query(sql);
+    if (rows.empty() || rows[0].empty()) return std::nullopt;
+    return std::move(rows[0][0]);
+}
+
+void MysqlConnection::execute(std::string_view sql) {
+    query(sql);
+}
+
+RowStream MysqlConnection::stream(std::string_view sql) {
+    run(sql);
+    MYSQL_RES* result = mysql_use_result(state_->mysql);
+    if (result == nullptr) fail("query");
+    return RowStream(this, result, mysql_num_fields(result));
+}
+
+void MysqlConnection::interrupt() noexcept {
+    state_->interrupted = true;
+    state_->shut_down();
+}
+
+bool MysqlConnection::interrupted() const noexcept {
+    return state_->interrupted;
+}
+
+void MysqlConnection::abort() noexcept {
+    state_->shut_down();
+    state_->close_link();
+}
+
+const std::string& MysqlConnection::address() const {
+    return state_->address;
+}
+const std::string& MysqlConnection::server_version() const {
+    return state_->server_version;
+}
+bool MysqlConnection::is_mariadb() const {
+    return state_->mariadb;
+}
+
+std::string MysqlConnection::tls_cipher() const {
+    const char* cipher = state_->mysql != nullptr ? mysql_get_ssl_cipher(state_->mysql) : nullptr;
+    return cipher != nullptr ? cipher : "";
+}
+
+void MysqlConnection::send_command(uint8_t command, ByteSpan body, std::string_view operation) {
+    MYSQL* mysql = state_->mysql;
+    if (mysql == nullptr || state_->interrupted ||
+        mysql->methods->db_command(mysql, static_cast<enum_server_command>(command), as_text(body).data(),
+                                   body.size(), 1, nullptr) != 0) {
+        fail(operation);
+    }
+}
+
+void MysqlConnection::simple_command(uint8_t command, ByteSpan body, std::string_view operation) {
+    send_command(command, body, operation);
+    read_packet(operation);  // OK, or ERR, which throws
+}
+
+ByteSpan MysqlConnection::read_packet(std::string_view operation) {
+    if (state_->mysql == nullptr || state_->interrupted) fail(operation);
+    const unsigned long size = mysql_net_read_packet(state_->mysql);
+    if (size == packet_error || size == 0) fail(operation);
+    return {state_->mysql->net.read_pos, size};
+}
+
+RowStream::RowStream(MysqlConnection* connection, st_mysql_res* result, uint32_t columns)
+    : connection_(connection), result_(result), columns_(columns) {}
+
+RowStream::RowStream(RowStream&& other) noexcept
+    : connection_(other.connection_),
+      result_(std::exchange(other.result_, nullptr)),
+      columns_(other.columns_),
+      values_(other.values_),
+      lengths_(other.lengths_) {}
+
+RowStream::~RowStream() {
+    if (result_ == nullptr) return;
+    // Freeing an unfinished result would read all its rows: cut the link first, then the read ends at once.
+    connection_->state_->shut_down();
+    mysql_free_result(result_);
+    connection_->state_->close_link();
+}
+
+bool RowStream::next() {
+    if (result_ == nullptr) return false;
+    MYSQL_ROW row = mysql_fetch_row(result_);
+    if (row != nullptr) {
+        values_ = row;
+        lengths_ = mysql_fetch_lengths(result_);
+        return true;
+    }
+    mysql_free_result(std::exchange(result_, nullptr));  // at its end or broken: nothing is left to read
+    if (mysql_errno(connection_->state_->mysql) != 0 || connection_->state_->interrupted) {
+        connection_->fail("read rows from");
+    }
+    return false;
+}
+
+std::string quote_identifier(std::string_view name) {
+    std::string quoted = "`";
+    for (char c : name) {
+        if (c == '`') quoted += '`';
+        quoted += c;
+    }
+    return quoted += '`';
+}
+
+std::string quote_table(std::string_view database, std::string_view table) {
+    return quote_identifier(database) + "." + quote_identifier(table);
+}
+
+std::string quote_string(std::string_view text) {
+    return "_utf8mb4 x'" + hex_digits(text) + "'";
+}
+
+std::string hex_digits(std::string_view bytes) {
+    constexpr char kDigits[] = "0123456789ABCDEF";
+    std::string hex;
+    hex.reserve(bytes.size() * 2);
+    for (char c : bytes) {
+        const auto byte = static_cast<uint8_t>(c);
+        hex += kDigits[byte >> 4];
+        hex += kDigits[byte & 15];
+    }
+    return hex;
+}
+
+}  // namespace penstock

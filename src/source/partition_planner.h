@@ -1,0 +1,40 @@
+#pragma once
+// Cuts a table into key ranges for the initial load, so that every row falls into exactly one of them.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/table_schema.h"
+#include "source/mysql_connection.h"
+
+namespace penstock {
+
+struct Partition {
+    uint32_t index = 0;           ///< 0, 1, ... in key order; the NULLs' partition, if any, is last
+    std::string predicate;        ///< SQL for WHERE, ASCII; "" is the whole table
+    uint64_t estimated_rows = 0;  ///< for progress; never relied on
+
+    bool operator==(const Partition&) const = default;
+};
+
+/// Partitions of about rows_per_partition rows each, at most max_partitions (rows per partition grow).
+///
+/// The boundaries are keys that the server orders and returns itself, one every rows_per_partition rows along
+/// the index, so skewed keys cut as evenly as dense ones; comparisons are the server's too, in the column's
+/// collation. Walking a clustered index reads the table once, so above 2 million rows (the server's estimate)
+/// integer keys are cut by the optimizer's estimates of key ranges instead, dense ranges again and again. The
+/// first partition is open below and the last above: rows that come while the load runs fall inside as well.
+/// Predicates start with a plain range on the leading column, so that they read an index range. A table with
+/// no key, or fewer rows than one partition, gives one partition.
+///
+/// partition_column, where not empty, is used instead of the key; its NULLs get a partition of their own.
+/// It should be indexed (a sort of the table otherwise). Throws Error(kFailPipe) when it does not exist.
+std::vector<Partition> plan_partitions(MysqlConnection& connection, const TableSchema& schema,
+                                       const std::string& partition_column, uint64_t rows_per_partition,
+                                       uint32_t max_partitions = 100'000);
+
+/// Sets the number of rows above which integer keys are cut by estimates; 0 sets it back.
+void set_counted_rows_for_tests(uint64_t rows);
+
+}  // namespace penstock

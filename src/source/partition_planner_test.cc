@@ -1,0 +1,242 @@
+#include "source/partition_planner.h"
+
+#include <map>
+#include <random>
+
+#include "source/key_literal.h"
+#include "source/test_server.h"
+
+namespace penstock {
+namespace {
+
+class PartitionPlannerTest : public ServerTest {
+  protected:
+    /// Every row of the table is in exactly one partition. Returns the partitions.
+    std::vector<Partition> check_cover(const std::string& table, uint64_t rows_per_partition,
+                                       const std::string& column = "", uint32_t max = 100'000) {
+        const TableSchema schema = schema_of(table);
+        auto partitions = plan_partitions(*connection_, schema, column, rows_per_partition, max);
+        std::map<std::string, int> seen;
+        uint64_t rows = 0;
+        for (uint32_t i = 0; i < partitions.size(); ++i) {
+            EXPECT_EQ(partitions[i].index, i);
+            const std::string& predicate = partitions[i].predicate;
+            auto ids = connection_->query("SELECT rid FROM " + table +
+                                          (predicate.empty() ? "" : " WHERE " + predicate));
+            rows += ids.size();
+            for (auto& id : ids) ++seen[*id[0]];
+        }
+        const std::string total = *connection_->query_value("SELECT COUNT(*) FROM " + table);
+        EXPECT_EQ(std::to_string(rows), total) << table;
+        EXPECT_EQ(std::to_string(seen.size()), total) << table;
+        return partitions;
+    }
+    /// Inserts rows (rid, key columns...) given as SQL tuples without the rid.
+    void fill(const std::string& table, const std::vector<std::string>& tuples) {
+        std::string values;
+        for (const std::string& tuple : tuples)
+            values += (values.empty() ? "(" : ", (") + std::to_string(++rid_) + ", " + tuple + ")";
+        sql("INSERT IGNORE INTO " + table + " VALUES " + values);
+    }
+    /// A sequence table `numbers` with n = 0 .. count - 1.
+    void make_numbers(uint64_t count) {
+        sql("CREATE TABLE numbers (n BIGINT PRIMARY KEY)");
+        sql("INSERT INTO numbers VALUES (0)");
+        for (uint64_t have = 1; have < count; have *= 2) {
+            sql("INSERT INTO numbers SELECT n + " + std::to_string(have) + " FROM numbers WHERE n + " +
+                std::to_string(have) + " < " + std::to_string(count));
+        }
+    }
+    int rid_ = 0;
+    std::mt19937_64 random_{20261122};
+};
+
+TEST_P(PartitionPlannerTest, IntegersWithExtremesAndSkew) {
+    sql("CREATE TABLE s (rid INT, k BIGINT PRIMARY KEY)");
+    fill("s", {"-9223372036854775808", "9223372036854775807", "-1", "0", "1"});
+    std::vector<std::string> dense;
+    for (int i = 1000; i < 1500; ++i) dense.push_back(std::to_string(i));
+    fill("s", dense);
+    auto partitions = check_cover("s", 50);
+    EXPECT_EQ(partitions.size(), 11u);
+    EXPECT_EQ(partitions[0].predicate.find(">="), std::string::npos);
+    EXPECT_EQ(partitions[0].estimated_rows, 50u);
+    EXPECT_EQ(partitions.back().estimated_rows, 5u);
+
+    sql("CREATE TABLE u (rid INT, k BIGINT UNSIGNED PRIMARY KEY)");
+    std::vector<std::string> wide{"0", "18446744073709551615", "9223372036854775808", "9223372036854775807"};
+    for (int i = 0; i < 300; ++i) wide.push_back(std::to_string(random_()));
+    fill("u", wide);
+    check_cover("u", 10);
+    check_cover("u", 1);
+}
+
+TEST_P(PartitionPlannerTest, OnePartitionWhereNoCutIsPossible) {
+    sql("CREATE TABLE no_rows (rid INT PRIMARY KEY)");
+    EXPECT_EQ(plan_partitions(*connection_, schema_of("no_rows"), "", 10),
+              (std::vector<Partition>{{0, "", 0}}));
+    sql("CREATE TABLE keyless (rid INT)");
+    sql("INSERT INTO keyless VALUES (1), (2), (3)");
+    EXPECT_EQ(check_cover("keyless", 1).size(), 1u);
+    sql("CREATE TABLE few (rid INT PRIMARY KEY)");
+    sql("INSERT INTO few VALUES (1), (2), (3)");
+    EXPECT_EQ(plan_partitions(*connection_, schema_of("few"), "", 10), (std::vector<Partition>{{0, "", 3}}));
+    EXPECT_EQ(error_of([&] { plan_partitions(*connection_, schema_of("few"), "no", 10); }).table(),
+              database_ + ".few");
+}
+
+TEST_P(PartitionPlannerTest, StringsInTheirCollation) {
+    const char* collations[] = {"utf8mb4_general_ci", "utf8mb4_unicode_ci", "utf8mb4_bin",
+                                "latin1_swedish_ci",  "ucs2_general_ci",    "sjis_japanese_ci",
+                                "utf32_general_ci",   "utf8mb3_general_ci"};
+    int n = 0;
+    for (const std::string collation : collations) {
+        const std::string table = "s" + std::to_string(n++);
+        const std::string charset = collation.substr(0, collation.find('_'));
+        sql("CREATE TABLE " + table + " (rid INT, k VARCHAR(40) CHARACTER SET " + charset + " COLLATE " +
+            collation + " PRIMARY KEY)");
+        std::vector<std::string> tuples{"''", "' '", "'''\\\\'", "'a '", "'%_'", "'\t'"};
+        const char* letters[] = {"a", "A",        "b",  "B", "z", "Z", "\xC3\xA9", "e",
+                                 "E", "\xC3\x9F", "ss", "_", "0", "9", "\\\\",     "''"};
+        for (int i = 0; i < 300; ++i) {
+            std::string text;
+            for (uint64_t l = random_() % 6 + 1; l > 0; --l) text += letters[random_() % std::size(letters)];
+            tuples.push_back("'" + text + "'");
+        }
+        fill(table, tuples);
+        EXPECT_GT(check_cover(table, 7).size(), 10u) << collation;
+    }
+}
+
+TEST_P(PartitionPlannerTest, OtherTypes) {
+    struct Case {
+        const char* type;
+        std::vector<std::string> values;
+    };
+    std::vector<Case> cases{
+        {"DECIMAL(20,6)",
+         {"-99999999999999.999999", "0", "-0.000001", "0.1", "99999999999999.999999", "1.5", "1.25"}},
+        {"DOUBLE",
+         {"-1.7976931348623157E308", "0", "5E-324", "0.1", "1E300", "-2.5", "0.30000000000000004", "0.3"}},
+        {"FLOAT", {"0.1", "1.1", "-1.1", "3.4E38", "16777217", "1E-38", "2.2", "0.3"}},
+        {"DATE",
+         {"'0000-00-00'", "'1000-01-01'", "'1970-01-01'", "'2024-02-29'", "'9999-12-31'", "'2024-00-00'"}},
+        {"DATETIME(6)",
+         {"'0000-00-00 00:00:00'", "'1969-12-31 23:59:59.999999'", "'9999-12-31 23:59:59.999999'",
+          "'2024-03-31 02:30:00.5'", "'2024-03-31 02:30:00.500001'"}},
+        {"TIMESTAMP(3)",
+         {"'1970-01-01 00:00:01'", "'2024-10-27 01:30:00.123'", "'2038-01-19 03:14:07.999'",
+          "'2000-01-01 00:00:00'"}},
+        {"TIME(2)", {"'-838:59:59'", "'838:59:59'", "'00:00:00'", "'-00:00:00.5'", "'12:00:00.25'"}},
+        {"YEAR", {"1901", "0", "2155", "2024", "2000"}},
+        {"BIT(64)", {"b'0'", "b'1'", "x'FFFFFFFFFFFFFFFF'", "x'8000000000000000'", "b'101'"}},
+        {"ENUM('z','a','m','it''s')", {"'z'", "'a'", "'m'", "'it''s'"}},
+        {"SET('z','a','m')", {"'z'", "'a'", "'z,a'", "''", "'m,z'"}},
+        {"VARBINARY(20)", {"x''", "x'00'", "x'0000'", "x'FF'", "x'61'", "x'41'", "x'5C27'"}},
+        {"BINARY(4)", {"x'00'", "x'01'", "x'FF'", "x'61'", "x'41'", "x'5C27'"}},
+        {"CHAR(8)", {"''", "'a'", "'B'", "'ab'", "'A0'", "'zz'"}},
+    };
+    int n = 0;
+    for (const Case& c : cases) {
+        const std::string table = "o" + std::to_string(n++);
+        sql("CREATE TABLE " + table + " (rid INT, k " + c.type + " NOT NULL PRIMARY KEY)");
+        fill(table, c.values);
+        for (uint64_t rows : {1, 2, 3}) EXPECT_GT(check_cover(table, rows).size(), 1u) << c.type;
+    }
+}
+
+TEST_P(PartitionPlannerTest, CompositeKeys) {
+    sql("CREATE TABLE c (rid INT, a INT, b VARCHAR(10) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci, d "
+        "DECIMAL(6,2), "
+        "PRIMARY KEY (a, b, d))");
+    std::vector<std::string> tuples;
+    const char* words[] = {"a", "A ", "b", "\xC3\xA9", "E", "", "zz"};
+    for (int i = 0; i < 500; ++i) {
+        tuples.push_back(std::to_string(static_cast<int>(random_() % 5) - 2) + ", '" +
+                         words[random_() % std::size(words)] + "', " +
+                         std::to_string(static_cast<int>(random_() % 40) - 20) + ".5");
+    }
+    fill("c", tuples);
+    auto partitions = check_cover("c", 13);
+    EXPECT_GT(partitions.size(), 5u);
+    check_cover("c", 1);
+    // The leading column's range comes first, so that an index range is read.
+    auto plan = connection_->query(std::string("EXPLAIN ") + (mariadb() ? "" : "FORMAT=TRADITIONAL ") +
+                                   "SELECT * FROM c FORCE INDEX (PRIMARY) WHERE " + partitions[1].predicate);
+    EXPECT_EQ(plan[0][mariadb() ? 3 : 4], "range");
+}
+
+TEST_P(PartitionPlannerTest, ChosenColumnWithNullsAndDuplicates) {
+    sql("CREATE TABLE t (rid INT PRIMARY KEY, k INT NULL, plain VARCHAR(10) NULL, KEY (k))");
+    std::vector<std::string> tuples;
+    for (int i = 0; i < 300; ++i) {
+        const std::string k = i % 7 == 0 ? "NULL" : i % 2 == 0 ? "42" : std::to_string(i % 50);
+        tuples.push_back(k + ", " + (i % 5 == 0 ? "NULL" : "'" + std::to_string(i % 90) + "'"));
+    }
+    fill("t", tuples);
+    auto partitions = check_cover("t", 20, "k");
+    EXPECT_EQ(partitions.back().predicate, "`k` IS NULL");
+    EXPECT_GT(partitions.size(), 3u);
+    auto sorted = check_cover("t", 20, "plain");  // no index: one sort
+    EXPECT_EQ(sorted.back().predicate, "`plain` IS NULL");
+    EXPECT_GT(sorted.size(), 3u);
+    check_cover("t", 1, "k");
+    check_cover("t", 1, "plain");
+}
+
+TEST_P(PartitionPlannerTest, TheLimitHolds) {
+    sql("CREATE TABLE t (rid INT PRIMARY KEY)");
+    make_numbers(1000);
+    sql("INSERT INTO t SELECT n FROM numbers");
+    EXPECT_LE(check_cover("t", 1, "", 7).size(), 7u);
+    EXPECT_EQ(check_cover("t", 10, "", 1).size(), 1u);
+}
+
+TEST_P(PartitionPlannerTest, EstimatesFollowSkew) {
+    // 60,000 rows at 0, 40,000 at 10^15, single rows between: what equal ranges cannot cut.
+    make_numbers(60'000);
+    sql("CREATE TABLE t (rid BIGINT PRIMARY KEY)");
+    sql("INSERT INTO t SELECT n FROM numbers");
+    sql("INSERT INTO t SELECT 1000000000000000 + n * 3 FROM numbers WHERE n < 40000");
+    sql("INSERT INTO t SELECT -9223372036854775808 + n * 1000000000000000 FROM numbers WHERE n < 100");
+    sql("ANALYZE TABLE t");
+    set_counted_rows_for_tests(1000);
+    auto partitions = check_cover("t", 5000);
+    set_counted_rows_for_tests(0);
+    EXPECT_GE(partitions.size(), 10u);
+    for (const Partition& p : partitions) {
+        const auto rows =
+            std::stoull(*connection_->query_value("SELECT COUNT(*) FROM t WHERE " + p.predicate));
+        EXPECT_LE(rows, 15'000u) << p.predicate;
+        EXPECT_FALSE(p.predicate.empty());
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Servers, PartitionPlannerTest, testing::Values("MYSQL", "MARIADB"));
+
+TEST(KeyBounds, SayTheOrder) {
+    SourceColumn a, b;
+    a.name = "a";
+    b.name = "b`";
+    a.type = b.type = SourceType::kInt;
+    EXPECT_EQ(at_or_after({&a}, {"5"}), "`a` >= 5");
+    EXPECT_EQ(before({&a}, {"5"}), "`a` < 5");
+    EXPECT_EQ(at_or_after({&a, &b}, {"5", "7"}), "`a` >= 5 AND (`a` > 5 OR (`a` = 5 AND `b``` >= 7))");
+    EXPECT_EQ(before({&a, &b}, {"5", "7"}), "`a` <= 5 AND (`a` < 5 OR (`a` = 5 AND `b``` < 7))");
+}
+
+TEST(KeyBounds, LiteralsRefuseForeignText) {
+    SourceColumn c;
+    c.name = "c";
+    c.type = SourceType::kInt;
+    EXPECT_THROW(key_literal(c, "1; DROP"), Error);
+    EXPECT_THROW(key_literal(c, ""), Error);
+    c.type = SourceType::kVarChar;
+    c.charset = "latin1";
+    EXPECT_EQ(key_literal(c, "6162"), "_latin1 x'6162'");
+    EXPECT_EQ(key_literal(c, ""), "_latin1 x''");
+    EXPECT_THROW(key_literal(c, "x'"), Error);
+}
+
+}  // namespace
+}  // namespace penstock

@@ -1,0 +1,253 @@
+#include "source/prerequisites.h"
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+
+#include "source/binlog_stream.h"
+#include "source/log_prerequisites.h"
+#include "source/mysql_connection.h"
+#include "source/table_definition.h"
+
+namespace penstock {
+namespace {
+
+using State = Prerequisite::State;
+
+bool transactional(const std::string& engine) {
+    return engine == "InnoDB" || engine == "ROCKSDB";
+}
+
+/// One run of check_source: what is known so far, and the list that grows.
+class SourceCheck {
+  public:
+    SourceCheck(const SourceEndpoint& endpoint, const SourceSettings& settings,
+                const std::vector<TableMapping>& mappings)
+        : endpoint_(endpoint), settings_(settings), mappings_(mappings) {}
+
+    std::vector<Prerequisite> run() {
+        if (!connect()) return std::move(items_);
+        check_server();
+        if (settings_.mode != ReplicationMode::kSnapshot) {
+            check_log();
+            check_privileges();
+            check_filters();
+        }
+        for (const TableMapping& mapping : mappings_) check_table(mapping);
+        return std::move(items_);
+    }
+
+  private:
+    void add(std::string name, State state, std::string found, std::string needed, std::string fix_sql = {}) {
+        if (state == State::kOk) fix_sql.clear();
+        items_.push_back({std::move(name), state, std::move(found), std::move(needed), std::move(fix_sql)});
+    }
+    void require(std::string name, bool fulfilled, std::string found, std::string needed,
+                 std::string fix_sql = {}) {
+        add(std::move(name), fulfilled ? State::kOk : State::kFailed, std::move(found), std::move(needed),
+            std::move(fix_sql));
+    }
+
+    /// Runs `action`; its error text, or nothing when it went well. A link that breaks ends as such a text
+    /// too.
+    std::optional<std::string> refused(const std::function<void()>& action) {
+        try {
+            action();
+            return std::nullopt;
+        } catch (const Error& e) {
+            return e.message();
+        }
+    }
+
+    bool connect() {
+        const std::string needed = "the server reached and entered with the given user and password";
+        try {
+            connection_.emplace(MysqlConnection::open(endpoint_));
+            info_ = read_server_info(*connection_);
+            const std::string cipher = connection_->tls_cipher();
+            add("connection", State::kOk,
+                info_.display_name() + (cipher.empty() ? ", no TLS" : ", TLS " + cipher), needed);
+        } catch (const Error& e) {
+            add("connection", State::kFailed, e.what(), needed);
+            return false;
+        }
+        refused([&] {
+            std::string user = connection_->query_value("SELECT CURRENT_USER()").value_or("");
+            const size_t at = user.rfind('@');
+            if (at != std::string::npos) user_ = "'" + user.substr(0, at) + "'@'" + user.substr(at + 1) + "'";
+        });
+        return true;
+    }
+
+    void check_server() {
+        const bool wants_mariadb = endpoint_.type.find("mariadb") != std::string::npos;
+        require("flavour", wants_mariadb == info_.mariadb(), info_.display_name(),
+                wants_mariadb ? "a MariaDB server, as the source's type says"
+                              : "a MySQL server, as the source's type says (use type mariadb for MariaDB)");
+        require("version", info_.mariadb() ? info_.at_least(10, 0, 2) : info_.at_least(5, 7),
+                info_.version_text, info_.mariadb() ? "10.0.2 or newer" : "5.7 or newer");
+    }
+
+    void check_log() {
+        for (Prerequisite& item : check_log_settings(info_, settings_)) items_.push_back(std::move(item));
+        // RDS and Aurora purge by a setting of their own, whatever the variables say; nobody else has the
+        // table.
+        std::optional<std::string> hours;
+        const auto no_table = refused([&] {
+            hours = connection_->query_value(
+                "SELECT COALESCE(value, 'NULL') FROM mysql.rds_configuration WHERE name = 'binlog retention "
+                "hours'");
+        });
+        if (no_table) hours.reset();
+        if (auto item = check_log_retention(info_, hours)) items_.push_back(std::move(*item));
+    }
+
+    void check_privileges() {
+        const std::string grant = "GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO " + user_;
+        // Asked of the server by doing it: roles, wildcards and partial revokes then count as they really do.
+        auto no_dump = refused([&] { register_replica(*connection_, random_server_id()); });
+        require("replication slave", !no_dump, no_dump.value_or("granted"), "the privilege to read the log",
+                grant);
+
+        auto no_status = refused([&] {
+            const bool renamed = !info_.mariadb() && info_.at_least(8, 2);
+            log_status_ = connection_->query(renamed ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS");
+        });
+        const bool by_file = settings_.mechanism == ReplicationMechanism::kFilePos;
+        add("replication client",
+            !no_status ? State::kOk
+            : by_file  ? State::kFailed
+                       : State::kWarning,
+            no_status.value_or("granted"),
+            info_.mariadb() ? "the privilege to ask where the log stands (also called BINLOG MONITOR)"
+                            : "the privilege to ask where the log stands",
+            grant);
+        if (!info_.log_replica_updates) check_replica();
+    }
+
+    /// A replica that does not log what it applies has a log, but hardly anything in it.
+    void check_replica() {
+        const char* statement = info_.mariadb()            ? "SHOW ALL SLAVES STATUS"
+                                : info_.at_least(8, 0, 22) ? "SHOW REPLICA STATUS"
+                                                           : "SHOW SLAVE STATUS";
+        bool replica = false;
+        auto unknown = refused([&] { replica = !connection_->query(statement).empty(); });
+        const char* variable =
+            !info_.mariadb() && info_.at_least(8, 0, 26) ? "log_replica_updates" : "log_slave_updates";
+        const std::string needed =
+            std::string(variable) +
+            " = ON where the source is itself a replica: else its log lacks what it applies (set it in "
+            "the server's configuration, then restart)";
+        if (unknown) {
+            add(variable, State::kWarning, "OFF, and this user may not ask whether the server is a replica",
+                needed,
+                info_.mariadb() && info_.at_least(10, 5) ? "GRANT SLAVE MONITOR ON *.* TO " + user_
+                                                         : "GRANT REPLICATION CLIENT ON *.* TO " + user_);
+        } else {
+            require(variable, !replica, replica ? "OFF on a replica" : "OFF, not a replica", needed);
+        }
+    }
+
+    void check_filters() {
+        if (log_status_.empty() || log_status_[0].size() < 4) return;
+        auto listed = [&](size_t column, const std::string& database) {
+            const std::string list = "," + log_status_[0][column].value_or("") + ",";
+            return list.find("," + database + ",") != std::string::npos;
+        };
+        const bool only_some = !log_status_[0][2].value_or("").empty();
+        std::vector<std::string> hidden;
+        for (const TableMapping& mapping : mappings_) {
+            const std::string& database = mapping.source_database;
+            const bool logged = only_some ? listed(2, database) : !listed(3, database);
+            if (!logged && std::find(hidden.begin(), hidden.end(), database) == hidden.end())
+                hidden.push_back(database);
+        }
+        std::string found;
+        for (const std::string& database : hidden)
+            found += (found.empty() ? "not logged: " : ", ") + database;
+        require("binlog filters", hidden.empty(), hidden.empty() ? "every mapped database is logged" : found,
+                "binlog-do-db and binlog-ignore-db in the server's configuration must let the mapped "
+                "databases pass");
+    }
+
+    void check_table(const TableMapping& mapping) {
+        const std::string table = mapping.source_database + "." + mapping.source_table;
+        const std::string quoted = quote_table(mapping.source_database, mapping.source_table);
+        TableSchema schema;
+        auto missing = refused([&] {
+            schema = read_table_schema(*connection_, info_, mapping.source_database, mapping.source_table);
+        });
+        require("table " + table, !missing, missing.value_or("there"),
+                "the table exists and this user sees it", "GRANT SELECT ON " + quoted + " TO " + user_);
+        if (missing) return;
+
+        auto excluded = [&](const std::string& column) {
+            const auto& list = mapping.excluded_columns;
+            return std::find(list.begin(), list.end(), column) != list.end();
+        };
+        std::string columns, unsupported;
+        for (const SourceColumn& column : schema.columns) {
+            if (excluded(column.name)) continue;
+            columns += (columns.empty() ? "" : ", ") + quote_identifier(column.name);
+            if (column.type != SourceType::kUnsupported) continue;
+            unsupported += (unsupported.empty() ? "" : ", ") + column.name + " " + column.column_type;
+        }
+        auto unreadable = refused([&] {
+            connection_->query("SELECT " + (columns.empty() ? "1" : columns) + " FROM " + quoted +
+                               " LIMIT 0");
+        });
+        require("select on " + table, !unreadable, unreadable.value_or("granted"),
+                "the privilege to read its rows", "GRANT SELECT ON " + quoted + " TO " + user_);
+        require("column types of " + table, unsupported.empty(),
+                unsupported.empty() ? "all supported" : unsupported,
+                "types that Penstock copies; other columns can be left out with excludedColumns");
+        check_key(mapping, schema, excluded);
+
+        add("engine of " + table, transactional(schema.storage_engine) ? State::kOk : State::kWarning,
+            schema.storage_engine, "InnoDB: other engines cannot be read consistently while they are written",
+            "ALTER TABLE " + quoted + " ENGINE = InnoDB");
+    }
+
+    void check_key(const TableMapping& mapping, const TableSchema& schema,
+                   const std::function<bool(const std::string&)>& excluded) {
+        std::string found, left_out;
+        for (uint32_t index : schema.key) {
+            const std::string& name = schema.columns.at(index).name;
+            found += (found.empty() ? "" : ", ") + name;
+            if (excluded(name)) left_out = name;
+        }
+        const bool chosen = mapping.use_custom_sorting_key && !mapping.sorting_keys.empty();
+        const bool keyless_engine = mapping.engine != TableEngine::kReplacingMergeTree;
+        const bool usable = !schema.key.empty() && left_out.empty();
+        if (found.empty()) found = "no primary key and no NOT NULL unique key";
+        if (!left_out.empty()) found += " (but " + left_out + " is excluded)";
+        require(
+            "key of " + schema.qualified_name(), usable || chosen || keyless_engine, found,
+            "a primary key or a NOT NULL unique key; or a sorting key or the MergeTree engine in the mapping",
+            "ALTER TABLE " + quote_table(schema.database, schema.name) +
+                " ADD COLUMN penstock_id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY");
+    }
+
+    const SourceEndpoint& endpoint_;
+    const SourceSettings& settings_;
+    const std::vector<TableMapping>& mappings_;
+    std::optional<MysqlConnection> connection_;
+    ServerInfo info_;
+    std::string user_ = "the pipe's user";
+    MysqlConnection::Rows log_status_;
+    std::vector<Prerequisite> items_;
+};
+
+}  // namespace
+
+std::vector<Prerequisite> check_source(const SourceEndpoint& endpoint, const SourceSettings& settings,
+                                       const std::vector<TableMapping>& mappings) {
+    return SourceCheck(endpoint, settings, mappings).run();
+}
+
+bool all_passed(const std::vector<Prerequisite>& items) {
+    return std::none_of(items.begin(), items.end(),
+                        [](const Prerequisite& p) { return p.state == State::kFailed; });
+}
+
+}  // namespace penstock

@@ -1,0 +1,234 @@
+#include "source/prerequisites.h"
+
+#include "source/log_prerequisites.h"
+#include "source/test_server.h"
+
+namespace penstock {
+namespace {
+
+using State = Prerequisite::State;
+
+const Prerequisite* find(const std::vector<Prerequisite>& items, const std::string& name) {
+    for (const Prerequisite& item : items) {
+        if (item.name == name) return &item;
+    }
+    return nullptr;
+}
+
+State state_of(const std::vector<Prerequisite>& items, const std::string& name) {
+    const Prerequisite* item = find(items, name);
+    if (item == nullptr) {
+        ADD_FAILURE() << "no item " << name;
+        return State::kFailed;
+    }
+    return item->state;
+}
+
+class PrerequisitesTest : public ServerTest {
+  protected:
+    TableMapping mapping(const std::string& table) {
+        TableMapping m;
+        m.source_database = database_;
+        m.source_table = table;
+        m.target_table = table;
+        return m;
+    }
+    std::string named(const std::string& item, const std::string& table) {
+        return item + " " + database_ + "." + table;
+    }
+};
+
+TEST_P(PrerequisitesTest, AGoodSourcePasses) {
+    sql("CREATE TABLE t (a INT PRIMARY KEY)");
+    for (auto mechanism : {ReplicationMechanism::kGtid, ReplicationMechanism::kFilePos}) {
+        SourceSettings settings;
+        settings.mechanism = mechanism;
+        auto items = check_source(endpoint_, settings, {mapping("t")});
+        for (const Prerequisite& item : items) {
+            EXPECT_EQ(item.state, State::kOk) << item.name << ": " << item.found;
+            EXPECT_FALSE(item.found.empty()) << item.name;
+            EXPECT_FALSE(item.needed.empty()) << item.name;
+            EXPECT_EQ(item.fix_sql, "") << item.name;
+        }
+        EXPECT_TRUE(all_passed(items));
+        EXPECT_EQ(find(items, "gtid_mode") != nullptr,
+                  !mariadb() && mechanism == ReplicationMechanism::kGtid);
+        EXPECT_GE(items.size(), 15u);
+    }
+}
+
+TEST_P(PrerequisitesTest, SnapshotModeAsksNothingOfTheLog) {
+    sql("CREATE TABLE t (a INT PRIMARY KEY)");
+    SourceSettings settings;
+    settings.mode = ReplicationMode::kSnapshot;
+    auto items = check_source(new_user("snap", {"SELECT ON " + database_ + ".*"}), settings, {mapping("t")});
+    EXPECT_TRUE(all_passed(items));
+    for (const char* name :
+         {"log_bin", "binlog_format", "replication slave", "log retention", "binlog filters"}) {
+        EXPECT_EQ(find(items, name), nullptr) << name;
+    }
+}
+
+TEST_P(PrerequisitesTest, ALeastPrivilegeUserPasses) {
+    sql("CREATE TABLE t (a INT PRIMARY KEY)");
+    SourceEndpoint user =
+        new_user("least", {"REPLICATION SLAVE, REPLICATION CLIENT ON *.*", "SELECT ON " + database_ + ".t"});
+    for (const Prerequisite& item : check_source(user, {}, {mapping("t")})) {
+        EXPECT_NE(item.state, State::kFailed) << item.name << ": " << item.found;
+    }
+}
+
+TEST_P(PrerequisitesTest, MissingPrivilegesCarryTheGrantThatFixesThem) {
+    sql("CREATE TABLE t (a INT PRIMARY KEY)");
+    sql("CREATE TABLE u (a INT PRIMARY KEY, b INT)");
+    SourceEndpoint user =
+        new_user("poor", {"SELECT ON " + database_ + ".t", "SELECT (a) ON " + database_ + ".u"});
+    SourceSettings settings;
+    settings.mechanism = ReplicationMechanism::kFilePos;
+    TableMapping partial = mapping("u");
+    auto items = check_source(user, settings, {mapping("t"), mapping("u"), mapping("hidden")});
+    EXPECT_FALSE(all_passed(items));
+    EXPECT_EQ(state_of(items, named("select on", "t")), State::kOk);
+    EXPECT_EQ(state_of(items, "replication slave"), State::kFailed);
+    EXPECT_EQ(state_of(items, "replication client"), State::kFailed);
+    EXPECT_EQ(state_of(items, named("table", "hidden")), State::kFailed);
+    for (const Prerequisite& item : items) {
+        EXPECT_EQ(item.found.find(user.password), std::string::npos);
+        if (item.state != State::kFailed || item.fix_sql.find("GRANT") == std::string::npos) continue;
+        if (item.name == named("table", "hidden")) sql("CREATE TABLE hidden (a INT PRIMARY KEY)");
+        sql(item.fix_sql);  // the fix is real SQL, for this very user
+    }
+    EXPECT_TRUE(all_passed(check_source(user, settings, {mapping("t"), mapping("hidden")})));
+}
+
+TEST_P(PrerequisitesTest, RolesCount) {
+    sql("CREATE TABLE t (a INT PRIMARY KEY)");
+    const std::string role = "penstock_role_" + std::to_string(getpid());
+    sql("DROP ROLE IF EXISTS " + role);
+    sql("CREATE ROLE " + role);
+    sql("GRANT REPLICATION SLAVE, REPLICATION CLIENT, SELECT ON *.* TO " + role);
+    SourceEndpoint user = new_user("roles", {});
+    const std::string name = "'" + user.username + "'@'%'";
+    sql("GRANT " + role + " TO " + name);
+    sql(mariadb() ? "SET DEFAULT ROLE " + role + " FOR " + name : "SET DEFAULT ROLE " + role + " TO " + name);
+    EXPECT_TRUE(all_passed(check_source(user, {}, {mapping("t")})));
+    sql("DROP ROLE " + role);
+}
+
+TEST_P(PrerequisitesTest, TablesAreLookedAt) {
+    sql("CREATE TABLE keyless (a INT)");
+    sql("CREATE TABLE old (a INT PRIMARY KEY) ENGINE = MyISAM");
+    sql("CREATE TABLE odd (a INT PRIMARY KEY, g POINT)");
+    sql("CREATE VIEW v AS SELECT * FROM keyless");
+    auto items = check_source(
+        endpoint_, {}, {mapping("keyless"), mapping("old"), mapping("odd"), mapping("v"), mapping("no")});
+    EXPECT_EQ(state_of(items, named("key of", "keyless")), State::kFailed);
+    EXPECT_EQ(state_of(items, named("engine of", "old")), State::kWarning);
+    EXPECT_EQ(state_of(items, named("column types of", "odd")), State::kFailed);
+    EXPECT_EQ(find(items, named("column types of", "odd"))->found, "g point");
+    EXPECT_EQ(state_of(items, named("table", "v")), State::kFailed);
+    EXPECT_EQ(state_of(items, named("table", "no")), State::kFailed);
+    sql(find(items, named("key of", "keyless"))->fix_sql);
+
+    TableMapping odd = mapping("odd");
+    odd.excluded_columns = {"g"};
+    TableMapping append = mapping("keyless");
+    append.engine = TableEngine::kMergeTree;
+    EXPECT_TRUE(all_passed(check_source(endpoint_, {}, {odd, append, mapping("keyless")})));
+    odd.excluded_columns = {"g", "a"};
+    EXPECT_EQ(state_of(check_source(endpoint_, {}, {odd}), named("key of", "odd")), State::kFailed);
+}
+
+TEST_P(PrerequisitesTest, AnUnreachableServerIsTheOnlyItem) {
+    SourceEndpoint wrong = endpoint_;
+    wrong.password = "not-the-secret";
+    auto items = check_source(wrong, {}, {mapping("t")});
+    ASSERT_EQ(items.size(), 1u);
+    EXPECT_EQ(items[0].name, "connection");
+    EXPECT_EQ(items[0].state, State::kFailed);
+    EXPECT_EQ(items[0].found.find("not-the-secret"), std::string::npos);
+}
+
+TEST_P(PrerequisitesTest, TheOtherFlavourIsSaid) {
+    SourceEndpoint other = endpoint_;
+    other.type = mariadb() ? "mysql" : "mariadb";
+    EXPECT_EQ(state_of(check_source(other, {}, {}), "flavour"), State::kFailed);
+}
+
+INSTANTIATE_TEST_SUITE_P(Servers, PrerequisitesTest, testing::Values("MYSQL", "MARIADB"));
+
+ServerInfo good_mysql() {
+    ServerInfo info;
+    info.version = 80400;
+    info.log_bin = true;
+    info.binlog_format = "ROW";
+    info.binlog_row_image = "FULL";
+    info.binlog_row_metadata = "FULL";
+    info.gtid_mode = "ON";
+    info.server_id = 1;
+    return info;
+}
+
+TEST(LogPrerequisites, EachSettingIsAnItemOfItsOwn) {
+    EXPECT_TRUE(all_passed(check_log_settings(good_mysql(), {})));
+    struct Case {
+        const char* name;
+        void (*spoil)(ServerInfo&);
+        const char* fix;
+    };
+    const Case cases[] = {
+        {"log_bin", [](ServerInfo& i) { i.log_bin = false; }, ""},
+        {"server_id", [](ServerInfo& i) { i.server_id = 0; }, "SET PERSIST server_id = 1"},
+        {"binlog_format", [](ServerInfo& i) { i.binlog_format = "STATEMENT"; },
+         "SET PERSIST binlog_format = 'ROW'"},
+        {"binlog_row_image", [](ServerInfo& i) { i.binlog_row_image = "MINIMAL"; },
+         "SET PERSIST binlog_row_image = 'FULL'"},
+        {"binlog_row_metadata", [](ServerInfo& i) { i.binlog_row_metadata = "MINIMAL"; },
+         "SET PERSIST binlog_row_metadata = 'FULL'"},
+        {"binlog_row_value_options", [](ServerInfo& i) { i.binlog_row_value_options = "PARTIAL_JSON"; },
+         "SET PERSIST binlog_row_value_options = ''"},
+        {"binlog_transaction_compression", [](ServerInfo& i) { i.binlog_transaction_compression = true; },
+         "SET PERSIST binlog_transaction_compression = OFF"},
+        {"gtid_mode", [](ServerInfo& i) { i.gtid_mode = "OFF_PERMISSIVE"; },
+         "SET GLOBAL enforce_gtid_consistency = ON; SET GLOBAL gtid_mode = OFF_PERMISSIVE; SET GLOBAL "
+         "gtid_mode = "
+         "ON_PERMISSIVE; SET GLOBAL gtid_mode = ON"},
+    };
+    for (const Case& c : cases) {
+        ServerInfo info = good_mysql();
+        c.spoil(info);
+        for (const Prerequisite& item : check_log_settings(info, {})) {
+            EXPECT_EQ(item.state, item.name == c.name ? State::kFailed : State::kOk)
+                << item.name << " for " << c.name;
+            EXPECT_EQ(item.fix_sql, item.name == c.name ? c.fix : "") << item.name;
+        }
+    }
+    ServerInfo off = good_mysql();
+    off.gtid_mode = "OFF";
+    SourceSettings by_file;
+    by_file.mechanism = ReplicationMechanism::kFilePos;
+    EXPECT_TRUE(all_passed(check_log_settings(off, by_file)));
+    ServerInfo old = good_mysql();
+    old.version = 50700;
+    old.binlog_row_metadata = "";
+    EXPECT_EQ(state_of(check_log_settings(old, {}), "binlog_row_metadata"), State::kWarning);
+}
+
+TEST(LogPrerequisites, Retention) {
+    ServerInfo info = good_mysql();
+    EXPECT_EQ(check_log_retention(info, std::nullopt), std::nullopt);
+    info.retention_seconds = 3600;
+    EXPECT_EQ(check_log_retention(info, std::nullopt)->state, State::kWarning);
+    EXPECT_EQ(check_log_retention(info, std::nullopt)->fix_sql,
+              "SET PERSIST binlog_expire_logs_seconds = 259200");
+    info.retention_seconds = 86400;
+    EXPECT_EQ(check_log_retention(info, std::nullopt)->state, State::kOk);
+    EXPECT_EQ(check_log_retention(info, "NULL")->state, State::kWarning);
+    EXPECT_EQ(check_log_retention(info, "23")->state, State::kWarning);
+    info.retention_seconds = 0;
+    EXPECT_EQ(check_log_retention(info, std::nullopt)->state, State::kOk);
+    EXPECT_EQ(check_log_retention(info, "24")->state, State::kOk);
+}
+
+}  // namespace
+}  // namespace penstock

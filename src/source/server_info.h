@@ -1,0 +1,70 @@
+#pragma once
+// What a source server is, where its log stands, and whether a stored position can still be read.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "model/pipe_spec.h"
+#include "model/position.h"
+#include "source/mysql_connection.h"
+
+namespace penstock {
+
+enum class Flavour : uint8_t { kMysql = 1, kMariadb = 2 };
+
+/// Variables are as the server prints them; empty when it does not have the variable.
+struct ServerInfo {
+    Flavour flavour = Flavour::kMysql;
+    std::string version_text;  ///< @@version
+    uint32_t version = 0;      ///< major * 10000 + minor * 100 + patch: 9.7.1 is 90701
+
+    bool log_bin = false;
+    std::string binlog_format;                    ///< ROW, STATEMENT, MIXED
+    std::string binlog_row_image;                 ///< FULL, MINIMAL, NOBLOB, FULL_NODUP (MariaDB)
+    std::string binlog_row_metadata;              ///< FULL, MINIMAL, NO_LOG (MariaDB); empty: older than it
+    std::string binlog_row_value_options;         ///< PARTIAL_JSON or empty
+    std::string binlog_checksum;                  ///< CRC32, NONE
+    std::string gtid_mode;                        ///< ON, OFF, ...; empty on MariaDB
+    std::string enforce_gtid_consistency;         ///< MySQL
+    bool binlog_transaction_compression = false;  ///< MySQL 8.0.20+
+    bool log_bin_compress = false;                ///< MariaDB
+    bool log_replica_updates = false;
+    uint32_t server_id = 0;
+    std::string server_uuid;                    ///< MySQL
+    uint32_t gtid_domain_id = 0;                ///< MariaDB
+    std::optional<uint64_t> retention_seconds;  ///< 0: never purged by age; nullopt: unknown
+    int lower_case_table_names = 0;
+
+    bool mariadb() const { return flavour == Flavour::kMariadb; }
+    bool at_least(uint32_t major, uint32_t minor, uint32_t patch = 0) const {
+        return version >= major * 10000 + minor * 100 + patch;
+    }
+    /// Who the server is, to be compared on each reconnect: its UUID; on MariaDB "server_id-domain_id".
+    std::string identity() const;
+    /// "MySQL 9.7.1" or "MariaDB 10.11.6".
+    std::string display_name() const;
+    /// Tables maps can carry names, signs and charsets (MySQL 8.0.1+, MariaDB 10.5+).
+    bool has_row_metadata() const;
+};
+
+/// A few queries of global variables. Throws as MysqlConnection does.
+ServerInfo read_server_info(MysqlConnection& connection);
+
+/// The end of the server's log now: everything committed before the call is in it.
+/// kGtid: @@gtid_executed or @@gtid_binlog_pos; kFilePos: file and offset of the log being written.
+/// Position{} when the server writes no log. Throws Error(kFailPipe) where the mechanism is kGtid and
+/// gtid_mode is not ON, or the privilege is missing.
+Position current_position(MysqlConnection& connection, const ServerInfo& info,
+                          ReplicationMechanism mechanism);
+
+/// Throws Error(kFailPipe) when a dump from `position` is impossible, naming what is missing: purged GTIDs
+/// or files, or transactions of this very server that it no longer knows (restored from a backup). kRetry
+/// when the server is only behind (a replica after a failover).
+void check_position_available(MysqlConnection& connection, const ServerInfo& info, const Position& position);
+
+/// The check of a MySQL GTID set, pure: `address` is for the message only.
+void check_gtids_available(const GtidSet& wanted, const GtidSet& purged, const GtidSet& executed,
+                           const std::string& server_uuid, const std::string& address);
+
+}  // namespace penstock

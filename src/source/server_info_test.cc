@@ -1,0 +1,109 @@
+#include "source/server_info.h"
+
+#include "source/test_server.h"
+
+namespace penstock {
+namespace {
+
+class ServerInfoTest : public ServerTest {};
+
+TEST_P(ServerInfoTest, KnowsTheServer) {
+    EXPECT_EQ(info_.mariadb(), mariadb());
+    EXPECT_EQ(info_.version_text, *connection_->query_value("SELECT @@version"));
+    EXPECT_TRUE(mariadb() ? info_.at_least(10, 0) && !info_.at_least(99, 0) : info_.at_least(8, 0))
+        << info_.version;
+    EXPECT_TRUE(info_.log_bin);
+    EXPECT_EQ(info_.binlog_format, "ROW");
+    EXPECT_EQ(std::to_string(info_.server_id), *connection_->query_value("SELECT @@server_id"));
+    EXPECT_TRUE(info_.has_row_metadata());
+    EXPECT_EQ(info_.binlog_row_image, "FULL");
+    EXPECT_TRUE(info_.retention_seconds.has_value());
+    if (mariadb()) {
+        EXPECT_EQ(info_.identity(),
+                  std::to_string(info_.server_id) + "-" + std::to_string(info_.gtid_domain_id));
+    } else {
+        EXPECT_EQ(info_.identity().size(), 36u);
+        EXPECT_EQ(info_.gtid_mode, "ON");
+    }
+}
+
+TEST_P(ServerInfoTest, PositionsMoveWithCommits) {
+    sql("CREATE TABLE t (a INT PRIMARY KEY)");
+    for (auto mechanism : {ReplicationMechanism::kGtid, ReplicationMechanism::kFilePos}) {
+        Position before = current_position(*connection_, info_, mechanism);
+        sql("INSERT INTO t VALUES (" + std::to_string(static_cast<int>(mechanism)) + ")");
+        Position after = current_position(*connection_, info_, mechanism);
+        EXPECT_TRUE(after.reached(before)) << before.to_string() << " " << after.to_string();
+        EXPECT_FALSE(before.reached(after)) << before.to_string() << " " << after.to_string();
+        EXPECT_EQ(Position::parse(after.to_string()), after);
+        EXPECT_NO_THROW(check_position_available(*connection_, info_, before));
+    }
+}
+
+TEST_P(ServerInfoTest, NoLogNoPosition) {
+    ServerInfo off = info_;
+    off.log_bin = false;
+    EXPECT_TRUE(current_position(*connection_, off, ReplicationMechanism::kGtid).none());
+}
+
+TEST_P(ServerInfoTest, GtidModeOffIsSaid) {
+    if (mariadb()) return;  // MariaDB has no such mode
+    ServerInfo off = info_;
+    off.gtid_mode = "OFF";
+    EXPECT_EQ(
+        error_of([&] { current_position(*connection_, off, ReplicationMechanism::kGtid); }).disposition(),
+        Disposition::kFailPipe);
+}
+
+TEST_P(ServerInfoTest, AFileThatIsGoneIsNamed) {
+    Error e = error_of([&] {
+        check_position_available(*connection_, info_, Position(FilePosition{"gone.000001", 4}));
+    });
+    EXPECT_EQ(e.disposition(), Disposition::kFailPipe);
+    EXPECT_NE(std::string(e.what()).find("gone.000001"), std::string::npos) << e.what();
+    auto here = *current_position(*connection_, info_, ReplicationMechanism::kFilePos).file();
+    here.offset += uint64_t{1} << 33;
+    Error beyond = error_of([&] { check_position_available(*connection_, info_, Position(here)); });
+    EXPECT_EQ(beyond.disposition(), Disposition::kFailPipe) << beyond.what();
+}
+
+TEST_P(ServerInfoTest, APositionAheadOfTheServerIsRefused) {
+    Position ahead =
+        mariadb() ? Position(MariadbGtidPos::parse(std::to_string(info_.gtid_domain_id) + "-1-99999999999"))
+                  : Position(GtidSet::parse(info_.server_uuid + ":1-99999999999"));
+    Error e = error_of([&] { check_position_available(*connection_, info_, ahead); });
+    EXPECT_EQ(e.disposition(), Disposition::kFailPipe);
+    EXPECT_NE(std::string(e.what()).find("99999999999"), std::string::npos) << e.what();
+}
+
+INSTANTIATE_TEST_SUITE_P(Servers, ServerInfoTest, testing::Values("MYSQL", "MARIADB"));
+
+constexpr const char* kUs = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
+
+void check(const std::string& wanted, const std::string& purged, const std::string& executed) {
+    check_gtids_available(GtidSet::parse(wanted), GtidSet::parse(purged), GtidSet::parse(executed), kUs,
+                          "db:3306");
+}
+
+TEST(GtidAvailability, MissingRangesAreNamed) {
+    const std::string us = kUs, them = "00000000-0000-0000-0000-000000000001";
+    EXPECT_NO_THROW(check(us + ":1-10", us + ":1-10", us + ":1-20"));
+    EXPECT_NO_THROW(check(us + ":1-20", us + ":1-10", us + ":1-20"));
+    EXPECT_NO_THROW(check("", "", us + ":1-20"));
+
+    Error purged = error_of([&] { check(us + ":1-10", us + ":1-15", us + ":1-20"); });
+    EXPECT_EQ(purged.disposition(), Disposition::kFailPipe);
+    EXPECT_NE(std::string(purged.what()).find(us + ":11-15"), std::string::npos) << purged.what();
+
+    Error restored = error_of([&] { check(us + ":1-30", "", us + ":1-20"); });
+    EXPECT_EQ(restored.disposition(), Disposition::kFailPipe);
+    EXPECT_NE(std::string(restored.what()).find(us + ":21-30"), std::string::npos) << restored.what();
+
+    EXPECT_EQ(error_of([&] {
+                  check(us + ":1-20," + them + ":1-5", "", us + ":1-20," + them + ":1-3");
+              }).disposition(),
+              Disposition::kRetry);
+}
+
+}  // namespace
+}  // namespace penstock

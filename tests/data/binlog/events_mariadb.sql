@@ -1,0 +1,26 @@
+-- One of each event that MariaDB writes for what types.sql does not show. See README.md.
+SET NAMES utf8mb4;
+CREATE TABLE golden.e (id int PRIMARY KEY, v varchar(1000), y year, u int unsigned);
+SET SESSION gtid_domain_id = 5;
+INSERT INTO golden.e VALUES (1, 'domain 5', 2024, 1);
+SET SESSION gtid_domain_id = 0;
+SET SESSION binlog_annotate_row_events = OFF;
+SET GLOBAL log_bin_compress = ON;
+SET GLOBAL log_bin_compress_min_len = 10;
+INSERT INTO golden.e VALUES (2, repeat('compressed', 50), 2024, 2);
+UPDATE golden.e SET v = repeat('shorter', 50) WHERE id = 2;
+DELETE FROM golden.e WHERE id = 2;
+CREATE TABLE golden.long_comment (a int) COMMENT 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa';
+SET GLOBAL log_bin_compress = OFF;
+SET SESSION binlog_annotate_row_events = ON;
+XA START 'g''1', 'b', 7;
+INSERT INTO golden.e VALUES (4, 'xa', NULL, NULL);
+XA END 'g''1', 'b', 7;
+XA PREPARE 'g''1', 'b', 7;
+XA COMMIT 'g''1', 'b', 7;
+SET SESSION binlog_row_image = MINIMAL;
+UPDATE golden.e SET v = 'minimal' WHERE id = 1;
+SET SESSION binlog_row_image = FULL;
+SET SESSION binlog_format = STATEMENT;
+INSERT INTO golden.e SET id = 9, v = rand(3), y = NULL, u = @unset;
+SET SESSION binlog_format = ROW;
