@@ -424,7 +424,8 @@ TEST_P(GoldenTest, ForgedEventsAreReadWithinTheirBytes) {
             for (size_t i = 4; i < event.size(); ++i) {
                 if (i > 400 && i % 4 != 0) continue;  // deep in the rows, a sample
                 std::vector<uint8_t> forged = event;
-                forged[i] ^= i % 3 == 0 ? 0x01 : i % 3 == 1 ? 0x80 : 0xff;
+                constexpr uint8_t kFlips[] = {0x01, 0x80, 0xff};
+                forged[i] ^= kFlips[i % 3];
                 if (forged[4] != 15) attempt(std::move(forged));
             }
         }

@@ -24,7 +24,7 @@ namespace {
 using namespace test;
 using std::chrono::milliseconds;
 
-struct Setup {
+struct Scenario {
     const char* name;
     const char* server;
     const char* mechanism;
@@ -43,7 +43,7 @@ uint32_t scale(const char* variable, uint32_t standard) {
 
 class Pipe {
   public:
-    Pipe(const Setup& setup, const std::string& database) : endpoint_(source_endpoint(setup.server)) {
+    Pipe(const Scenario& scenario, const std::string& database) : endpoint_(source_endpoint(scenario.server)) {
         write_file(file(), fmt::format(R"(name: {0}
 source:
   mysql:
@@ -67,7 +67,7 @@ destination:
   database: {0}
 )",
                                        database, endpoint_.type, endpoint_.host, endpoint_.port, endpoint_.username,
-                                       endpoint_.password, setup.mechanism));
+                                       endpoint_.password, scenario.mechanism));
         ClickHouseEndpoint target = clickhouse_endpoint();
         write_file(directory_.path() + "/password", target.password);
         ClickHouseClient(target).query("DROP DATABASE IF EXISTS " + database);
@@ -122,17 +122,17 @@ destination:
     std::unique_ptr<Background> running_;
 };
 
-class MainJob : public testing::TestWithParam<Setup> {};
+class MainJob : public testing::TestWithParam<Scenario> {};
 
 TEST_P(MainJob, EndsEqual) {
-    const Setup& setup = GetParam();
+    const Scenario& scenario = GetParam();
     const uint64_t seed = seed_of_run();
     SCOPED_TRACE(fmt::format("replay with PENSTOCK_TEST_SEED={}", seed));
     const uint32_t rows = scale("PENSTOCK_TEST_ROWS", 50'000);  // in each of four tables
     const uint32_t changes = scale("PENSTOCK_TEST_CHANGES", 50'000);
-    const std::string database = fmt::format("main_job_{}", setup.name);
+    const std::string database = fmt::format("main_job_{}", scenario.name);
 
-    Pipe pipe(setup, database);
+    Pipe pipe(scenario, database);
     MysqlConnection connection = MysqlConnection::open(pipe.endpoint());
     create_shop(connection, database, rows);
     MysqlConnection writing = MysqlConnection::open(pipe.endpoint());
@@ -144,7 +144,7 @@ TEST_P(MainJob, EndsEqual) {
         std::async(std::launch::async, [&] { return writer.run(UINT64_MAX, stop); });
     pipe.start();
     std::mt19937_64 random(seed);
-    int kills_left = setup.kills;
+    int kills_left = scenario.kills;
     auto kill_at_random_moment = [&] {
         std::this_thread::sleep_for(milliseconds(random() % 1500));  // the moment itself is what is random
         pipe.process().signal(SIGKILL);
@@ -152,7 +152,7 @@ TEST_P(MainJob, EndsEqual) {
         pipe.start();
         --kills_left;
     };
-    while (kills_left > setup.kills / 2) kill_at_random_moment();
+    while (kills_left > scenario.kills / 2) kill_at_random_moment();
     ASSERT_TRUE(pipe.wait_for([](const nlohmann::json& now) { return now["state"] == "Running"; }))
         << read_file(pipe.log());
     stop = true;
@@ -166,7 +166,7 @@ TEST_P(MainJob, EndsEqual) {
 
     ServerInfo info = read_server_info(connection);
     Position end = current_position(connection, info,
-                                    std::string(setup.mechanism) == "GTID" ? ReplicationMechanism::kGtid
+                                    std::string(scenario.mechanism) == "GTID" ? ReplicationMechanism::kGtid
                                                                            : ReplicationMechanism::kFilePos);
     ASSERT_TRUE(pipe.wait_for([&](const nlohmann::json& now) {
         return now["state"] == "Running" && Position::parse(now["position"].get<std::string>()).reached(end);
@@ -188,11 +188,11 @@ TEST_P(MainJob, EndsEqual) {
 
 INSTANTIATE_TEST_SUITE_P(
     Servers, MainJob,
-    testing::Values(Setup{"mysql_gtid", "MYSQL", "GTID", 0}, Setup{"mysql_file", "MYSQL", "FILE_POS", 0},
-                    Setup{"mariadb_gtid", "MARIADB", "GTID", 0}, Setup{"mysql_gtid_killed", "MYSQL", "GTID", 10},
-                    Setup{"mysql_file_killed", "MYSQL", "FILE_POS", 10},
-                    Setup{"mariadb_gtid_killed", "MARIADB", "GTID", 10}),
-    [](const auto& info) { return std::string(info.param.name); });
+    testing::Values(Scenario{"mysql_gtid", "MYSQL", "GTID", 0}, Scenario{"mysql_file", "MYSQL", "FILE_POS", 0},
+                    Scenario{"mariadb_gtid", "MARIADB", "GTID", 0}, Scenario{"mysql_gtid_killed", "MYSQL", "GTID", 10},
+                    Scenario{"mysql_file_killed", "MYSQL", "FILE_POS", 10},
+                    Scenario{"mariadb_gtid_killed", "MARIADB", "GTID", 10}),
+    [](const auto& instance) { return std::string(instance.param.name); });
 
 }  // namespace
 }  // namespace penstock

@@ -1,5 +1,6 @@
 #include "decode/binlog_event.h"
 
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -60,7 +61,8 @@ EventParser& described(EventParser& parser, const std::string& version = "9.7.0"
 
 template <typename T>
 T parse(EventParser& parser, const Bytes& bytes) {
-    Event parsed = parser.parse(bytes);
+    static std::deque<Bytes> kept;  // what is returned points into it
+    Event parsed = parser.parse(kept.emplace_back(bytes));
     return std::get<T>(parsed);
 }
 

@@ -35,7 +35,7 @@ std::string every_type_expressions(const std::string& n) {
         " $n / 7, $n / 3 * 1e10,"
         " CONCAT('c', $n), CONCAT('v\\\\ \\'\\t\\n', $n, '\xf0\x9f\x98\x80'), CONCAT('\xc3\xbc\xe2\x82\xac', $n),"
         " REPEAT(CONCAT('long ', $n), $n % 20),"
-        " CONCAT($n % 10000, ''), UNHEX(MD5($n)), UNHEX(CONCAT('00', SHA1($n))),"
+        " CONCAT($n % 10000, ''), UNHEX(LEFT(SHA2($n, 256), 16)), UNHEX(CONCAT('00', LEFT(SHA2($n, 224), 40))),"
         " '2000-01-01' + INTERVAL $n % 40000 DAY, '1970-01-01' + INTERVAL $n * 1000 SECOND,"
         " '1999-12-31 23:59:59.999' + INTERVAL $n SECOND, '2038-01-19 03:14:07.123456' + INTERVAL $n SECOND,"
         " '2001-01-01' + INTERVAL $n MINUTE, '2001-01-01 00:00:00.000001' + INTERVAL $n MINUTE,"
@@ -68,7 +68,7 @@ void create_shop(MysqlConnection& connection, const std::string& database, uint3
     connection.execute(
         "INSERT INTO by_pair SELECT n % 50, '2020-01-01' + INTERVAL n % 900 DAY, n, n, CONCAT('p', n)" + from);
     connection.execute(
-        "INSERT INTO by_text SELECT CONCAT(ELT(n % 4 + 1, 'Ab', 'aB', '\xc3\xa9', 'z_'), MD5(n)), n, REPEAT('x', n % 50)" +
+        "INSERT INTO by_text SELECT CONCAT(ELT(n % 4 + 1, 'Ab', 'aB', '\xc3\xa9', 'z_'), LEFT(SHA2(n, 256), 32)), n, REPEAT('x', n % 50)" +
         from);
     connection.execute("INSERT INTO every_type SELECT n, " + every_type_expressions("n") + from);
 }
@@ -148,11 +148,11 @@ void ShopWriter::statement() {
             return run(fmt::format("INSERT IGNORE INTO by_text VALUES ('New{}', {}, '\xf0\x9f\x9a\x80')", below(20000), id), 1);
         case 10:  // only the letter case of the key changes: the same key there, another here
             return run(fmt::format("UPDATE IGNORE by_text SET k = IF(HEX(k) = HEX(UPPER(k)), LOWER(k), UPPER(k))"
-                                   " WHERE k = CONCAT(ELT({} % 4 + 1, 'Ab', 'aB', '\xc3\xa9', 'z_'), MD5({}))",
+                                   " WHERE k = CONCAT(ELT({} % 4 + 1, 'Ab', 'aB', '\xc3\xa9', 'z_'), LEFT(SHA2({}, 256), 32))",
                                    id, id),
                        1);
         case 11:
-            return run(fmt::format("DELETE FROM by_text WHERE k = CONCAT(ELT({} % 4 + 1, 'Ab', 'aB', '\xc3\xa9', 'z_'), MD5({}))",
+            return run(fmt::format("DELETE FROM by_text WHERE k = CONCAT(ELT({} % 4 + 1, 'Ab', 'aB', '\xc3\xa9', 'z_'), LEFT(SHA2({}, 256), 32))",
                                    id, id),
                        1);
         case 12:
