@@ -1,5 +1,5 @@
-// Binary logs captured from real servers (tests/data/binlog/README.md): what they decode to, and that damage to
-// them is an error and never a read outside the bytes.
+// Binary logs captured from real servers (tests/data/binlog/README.md): what they decode to, and that damage
+// to them is an error and never a read outside the bytes.
 
 #include <cstdio>
 #include <fstream>
@@ -28,12 +28,13 @@ std::string read_file(const std::string& name) {
     return {std::istreambuf_iterator<char>(in), {}};
 }
 
-// Events of a binlog file as they would come in packets, each in memory of its own size: a sanitizer then sees
-// any read past the end.
+// Events of a binlog file as they would come in packets, each in memory of its own size: a sanitizer then
+// sees any read past the end.
 std::vector<std::vector<uint8_t>> events_of(const std::string& name) {
     std::string bytes = read_file(name);
-    EXPECT_EQ(bytes.substr(0, 4), "\xfe"
-                                  "bin");
+    EXPECT_EQ(bytes.substr(0, 4),
+              "\xfe"
+              "bin");
     std::vector<std::vector<uint8_t>> events;
     for (size_t at = 4; at + kHeaderSize <= bytes.size();) {
         size_t size = load_le<4>(as_bytes(bytes).data() + at + 9);
@@ -160,7 +161,8 @@ TEST_P(GoldenTest, RowsAreWhatTheServerPrints) {
     EXPECT_EQ(kinds, "i0i1i2i3u2u3d0");
     for (size_t i = 0; i < plan.columns.size(); ++i) {
         EXPECT_EQ(as_text(text.columns[i].nulls()), as_text(log.columns[i].nulls())) << plan.columns[i].name;
-        EXPECT_EQ(as_text(text.columns[i].values()), as_text(log.columns[i].values())) << plan.columns[i].name;
+        EXPECT_EQ(as_text(text.columns[i].values()), as_text(log.columns[i].values()))
+            << plan.columns[i].name;
         EXPECT_EQ(text.columns[i].adjusted(), log.columns[i].adjusted()) << plan.columns[i].name;
     }
 }
@@ -173,7 +175,8 @@ std::string describe(const Event& event) {
         std::string operator()(const RotateEvent& e) { return "rotate at " + std::to_string(e.offset); }
         std::string operator()(const GtidEvent& e) {
             std::string source = e.source.to_string();
-            if (!source.starts_with("aaaaaaaa-")) source = source.size() > 36 ? "own" + source.substr(36) : "own";
+            if (!source.starts_with("aaaaaaaa-"))
+                source = source.size() > 36 ? "own" + source.substr(36) : "own";
             EXPECT_GT(e.commit_timestamp_us, 1'700'000'000'000'000u);
             return "gtid " + source + (e.gno < 1000 ? "" : ":" + std::to_string(e.gno));
         }
@@ -181,7 +184,9 @@ std::string describe(const Event& event) {
             return "gtid " + std::to_string(e.gtid.domain) + "-" + std::to_string(e.gtid.server_id) +
                    (e.standalone ? " standalone" : "");
         }
-        std::string operator()(const MariadbGtidListEvent& e) { return "list of " + std::to_string(e.gtids.size()); }
+        std::string operator()(const MariadbGtidListEvent& e) {
+            return "list of " + std::to_string(e.gtids.size());
+        }
         std::string operator()(const PreviousGtidsEvent&) { return "previous gtids"; }
         std::string operator()(const TableMapEvent& e) {
             return "map " + std::string(e.table) + " " + std::to_string(e.columns.size());
@@ -325,7 +330,8 @@ TEST(GoldenEventsTest, CompressedTransactionsNeedParseAll) {
         try {
             parser.parse(bytes);
         } catch (const Error& error) {
-            if (std::string(error.hint()).find("binlog_transaction_compression=OFF") != std::string::npos) ++refused;
+            if (std::string(error.hint()).find("binlog_transaction_compression=OFF") != std::string::npos)
+                ++refused;
         }
     }
     EXPECT_EQ(refused, 1);
@@ -376,7 +382,8 @@ TEST_P(GoldenTest, AnyFlippedByteIsAnError) {
                 EXPECT_THROW(parser.parse_all(event, [](const Event&) {}), Error) << "byte " << i;
                 event[i] ^= 0x55;
             }
-            if (load_le<1>(event.data() + 4) == 15) parser.parse(event);  // a flip there had changed the parser
+            if (load_le<1>(event.data() + 4) == 15)
+                parser.parse(event);  // a flip there had changed the parser
         }
     }
 }
@@ -395,7 +402,8 @@ TEST_P(GoldenTest, CutEventsAreErrors) {
     }
 }
 
-// Damage that keeps size and checksum right: an Error or some value, never a read outside (sanitizers look on).
+// Damage that keeps size and checksum right: an Error or some value, never a read outside (sanitizers look
+// on).
 TEST_P(GoldenTest, ForgedEventsAreReadWithinTheirBytes) {
     TablePlan plan = golden_plan(GetParam());
     size_t errors = 0, values = 0;

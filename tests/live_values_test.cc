@@ -1,8 +1,6 @@
-// The two ways in against each other on real servers: for the same rows, the snapshot's text path and the binary
-// log's path must give the same bytes in every column. Servers come from PENSTOCK_TEST_MYSQL_HOST, _PORT, _USER,
-// _PASSWORD and PENSTOCK_TEST_MARIADB_...; a flavour that is not there is skipped.
-
-#include <unistd.h>
+// The two ways in against each other on real servers: for the same rows, the snapshot's text path and the
+// binary log's path must give the same bytes in every column. Servers come from PENSTOCK_TEST_MYSQL_HOST,
+// _PORT, _USER, _PASSWORD and PENSTOCK_TEST_MARIADB_...; a flavour that is not there is skipped.
 
 #include <cmath>
 #include <cstdio>
@@ -15,6 +13,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "decode/binlog_row.h"
 #include "decode/text_row.h"
@@ -31,7 +30,9 @@ std::string hex_literal(std::string_view bytes, const std::string& introducer = 
     return introducer + "x'" + hex_digits(bytes) + "'";
 }
 
-uint64_t below(Random& random, uint64_t limit) { return random() % limit; }
+uint64_t below(Random& random, uint64_t limit) {
+    return random() % limit;
+}
 
 // Numbers of all magnitudes, not only huge ones.
 int64_t any_int(Random& random, int bits, bool is_unsigned) {
@@ -61,12 +62,15 @@ std::string any_double(Random& random) {
                       static_cast<int>(below(random, 1000)));
         return text;
     }
-    double value = (static_cast<double>(random()) - 9e18) * std::pow(10.0, static_cast<int>(below(random, 600)) - 320);
+    double value =
+        (static_cast<double>(random()) - 9e18) * std::pow(10.0, static_cast<int>(below(random, 600)) - 320);
     std::snprintf(text, sizeof text, "%.17e", value);
     return text;
 }
 
-std::string two(uint64_t value) { return (value < 10 ? "0" : "") + std::to_string(value); }
+std::string two(uint64_t value) {
+    return (value < 10 ? "0" : "") + std::to_string(value);
+}
 
 std::string any_date(Random& random) {
     return std::to_string(1000 + below(random, 9000)) + '-' + two(1 + below(random, 12)) + '-' +
@@ -102,8 +106,9 @@ void append_utf8(std::string& text, uint32_t c) {
 }
 
 std::string any_text(Random& random, size_t limit) {
-    static constexpr uint32_t kRanges[][2] = {{0x01, 0x7f},     {0x20, 0x7e},     {0xa0, 0xff},       {0x400, 0x45f},
-                                              {0x3041, 0x3096}, {0x4e00, 0x9fa5}, {0x1f600, 0x1f64f}, {0x20, 0x20}};
+    static constexpr uint32_t kRanges[][2] = {{0x01, 0x7f},       {0x20, 0x7e},     {0xa0, 0xff},
+                                              {0x400, 0x45f},     {0x3041, 0x3096}, {0x4e00, 0x9fa5},
+                                              {0x1f600, 0x1f64f}, {0x20, 0x20}};
     std::string text;
     for (size_t i = below(random, limit + 1); i > 0; --i) {
         const auto& range = kRanges[below(random, std::size(kRanges))];
@@ -134,7 +139,8 @@ std::string any_json(Random& random, int depth) {
             return std::to_string(any_int(random, 16, false));
         case 6: {
             std::string text = "[";
-            for (size_t i = below(random, 5); i > 0; --i) text += any_json(random, depth + 1) + (i > 1 ? "," : "");
+            for (size_t i = below(random, 5); i > 0; --i)
+                text += any_json(random, depth + 1) + (i > 1 ? "," : "");
             return text + "]";
         }
         default: {
@@ -154,14 +160,19 @@ struct TestColumn {
     std::vector<std::string> edges;
 };
 
-std::string quoted(const std::string& text) { return "'" + text + "'"; }
+std::string quoted(const std::string& text) {
+    return "'" + text + "'";
+}
 
 std::vector<TestColumn> all_columns(bool mariadb) {
     std::vector<TestColumn> columns;
-    auto add = [&](std::string type, std::function<std::string(Random&)> literal, std::vector<std::string> edges = {}) {
+    auto add = [&](std::string type, std::function<std::string(Random&)> literal,
+                   std::vector<std::string> edges = {}) {
         columns.push_back({std::move(type), std::move(literal), std::move(edges)});
     };
-    auto text = [](size_t limit) { return [=](Random& r) { return hex_literal(any_text(r, limit), "_utf8mb4 "); }; };
+    auto text = [](size_t limit) {
+        return [=](Random& r) { return hex_literal(any_text(r, limit), "_utf8mb4 "); };
+    };
     auto bytes = [](size_t limit) { return [=](Random& r) { return hex_literal(any_bytes(r, limit)); }; };
 
     for (auto [name, bits] : std::initializer_list<std::pair<const char*, int>>{
@@ -175,29 +186,46 @@ std::vector<TestColumn> all_columns(bool mariadb) {
             {"0", std::to_string(top)});
     }
     add("tinyint(1)", [](Random& r) { return std::to_string(any_int(r, 8, false)); }, {"0", "1", "2", "-1"});
-    add("int(9) unsigned zerofill", [](Random& r) { return std::to_string(below(r, 100000)); }, {"0", "4294967295"});
-    for (auto [precision, scale] : std::initializer_list<std::pair<uint32_t, uint32_t>>{
-             {1, 0}, {5, 5}, {9, 2}, {10, 0}, {18, 9}, {19, 4}, {30, 30}, {38, 10}, {39, 1}, {65, 0}, {65, 30}}) {
+    add("int(9) unsigned zerofill", [](Random& r) { return std::to_string(below(r, 100000)); },
+        {"0", "4294967295"});
+    for (auto [precision, scale] : std::initializer_list<std::pair<uint32_t, uint32_t>>{{1, 0},
+                                                                                        {5, 5},
+                                                                                        {9, 2},
+                                                                                        {10, 0},
+                                                                                        {18, 9},
+                                                                                        {19, 4},
+                                                                                        {30, 30},
+                                                                                        {38, 10},
+                                                                                        {39, 1},
+                                                                                        {65, 0},
+                                                                                        {65, 30}}) {
         uint32_t p = precision, s = scale;
-        std::string most = std::string(p - s, '9') + (s > 0 ? (p == s ? "0." : ".") + std::string(s, '9') : "");
+        std::string most =
+            std::string(p - s, '9') + (s > 0 ? (p == s ? "0." : ".") + std::string(s, '9') : "");
         add("decimal(" + std::to_string(p) + "," + std::to_string(s) + ")",
             [=](Random& r) { return any_decimal(r, p, s, false); }, {"0", "-0", most, "-" + most});
     }
-    add("decimal(12,3) unsigned zerofill", [](Random& r) { return any_decimal(r, 12, 3, true); }, {"0", "1.5"});
-    std::vector<std::string> real_edges = {"0", "-0e0", "1e0/3", "16777217", "1e-320", "3.4028234663852886e38",
-                                           "1.17549435e-38", "-2.5", "1e15", "123456.789"};
+    add("decimal(12,3) unsigned zerofill", [](Random& r) { return any_decimal(r, 12, 3, true); },
+        {"0", "1.5"});
+    std::vector<std::string> real_edges = {
+        "0",    "-0e0", "1e0/3",     "16777217", "1e-320", "3.4028234663852886e38", "1.17549435e-38",
+        "-2.5", "1e15", "123456.789"};
     add("float", any_double, real_edges);
     add("float unsigned", [](Random& r) { return std::to_string(below(r, 100000)) + ".25"; }, {"0", "0.1"});
-    add("float(7,3)", [](Random& r) { return std::to_string(below(r, 9999)) + "." + digits(r, 3); }, {"-1.005"});
-    add("double", any_double, {"0", "-0e0", "1e0/3", "1.7976931348623157e308", "5e-324", "9007199254740993", "1e22"});
-    add("double(12,4)", [](Random& r) { return std::to_string(below(r, 9999999)) + "." + digits(r, 5); }, {"-0.0001"});
+    add("float(7,3)", [](Random& r) { return std::to_string(below(r, 9999)) + "." + digits(r, 3); },
+        {"-1.005"});
+    add("double", any_double,
+        {"0", "-0e0", "1e0/3", "1.7976931348623157e308", "5e-324", "9007199254740993", "1e22"});
+    add("double(12,4)", [](Random& r) { return std::to_string(below(r, 9999999)) + "." + digits(r, 5); },
+        {"-0.0001"});
     for (int width : {1, 7, 8, 9, 31, 33, 63, 64}) {
         add("bit(" + std::to_string(width) + ")",
             [=](Random& r) { return std::to_string(static_cast<uint64_t>(any_int(r, width, true))); },
             {"0", "1", std::to_string(~uint64_t{0} >> (64 - width))});
     }
-    for (const char* charset : {"utf8mb4", "utf8mb3", "ascii", "latin1", "latin2", "cp1251", "koi8r", "greek", "sjis",
-                                "cp932", "ujis", "gbk", "big5", "euckr", "gb2312", "ucs2", "utf16", "utf32"}) {
+    for (const char* charset :
+         {"utf8mb4", "utf8mb3", "ascii", "latin1", "latin2", "cp1251", "koi8r", "greek", "sjis", "cp932",
+          "ujis", "gbk", "big5", "euckr", "gb2312", "ucs2", "utf16", "utf32"}) {
         add(std::string("varchar(40) character set ") + charset, text(40), {"''", "' '", "'a  '"});
         add(std::string("char(20) character set ") + charset, text(20), {"''", "' '", "' a  '"});
     }
@@ -216,39 +244,55 @@ std::vector<TestColumn> all_columns(bool mariadb) {
     add("mediumblob", bytes(1000));
     add("longblob", bytes(1000), {"repeat(x'00', 200000)"});
     add("date", [](Random& r) { return quoted(any_date(r)); },
-        {"'0000-00-00'", "'2024-00-15'", "'2024-02-00'", "'0000-05-01'", "'1900-01-01'", "'1899-12-31'", "'2299-12-31'",
-         "'2300-01-01'", "'9999-12-31'", "'1970-01-01'", "'1969-12-31'", "'2024-02-29'", "'2023-02-30'"});
+        {"'0000-00-00'", "'2024-00-15'", "'2024-02-00'", "'0000-05-01'", "'1900-01-01'", "'1899-12-31'",
+         "'2299-12-31'", "'2300-01-01'", "'9999-12-31'", "'1970-01-01'", "'1969-12-31'", "'2024-02-29'",
+         "'2023-02-30'"});
     for (uint32_t fsp = 0; fsp <= 6; ++fsp) {
         std::string n = "(" + std::to_string(fsp) + ")";
-        std::string most = fsp == 0 ? "" : "." + std::string(fsp, '9'), least = fsp == 0 ? "" : "." + std::string(fsp - 1, '0') + "1";
+        std::string most = fsp == 0 ? "" : "." + std::string(fsp, '9'),
+                    least = fsp == 0 ? "" : "." + std::string(fsp - 1, '0') + "1";
         add("datetime" + n, [=](Random& r) { return quoted(any_date(r) + ' ' + any_clock(r, fsp)); },
-            {"'0000-00-00 00:00:00'", "'2024-00-00 10:11:12'", "'2299-12-31 23:59:59" + most + "'", "'9999-12-31 23:59:59" + most + "'",
-             "'1000-01-01 00:00:00'", "'1969-12-31 23:59:59" + most + "'", "'1900-01-01 00:00:00" + least + "'", "'2024-02-30 00:00:00'"});
+            {"'0000-00-00 00:00:00'", "'2024-00-00 10:11:12'", "'2299-12-31 23:59:59" + most + "'",
+             "'9999-12-31 23:59:59" + most + "'", "'1000-01-01 00:00:00'",
+             "'1969-12-31 23:59:59" + most + "'", "'1900-01-01 00:00:00" + least + "'",
+             "'2024-02-30 00:00:00'"});
         add("timestamp" + n + " null",
-            [=](Random& r) { return quoted(std::to_string(1971 + below(r, 66)) + any_date(r).substr(4) + ' ' + any_clock(r, fsp)); },
-            {"'0000-00-00 00:00:00'", "'1970-01-01 00:00:01" + least + "'", "'2038-01-19 03:14:07" + most + "'"});
+            [=](Random& r) {
+                return quoted(std::to_string(1971 + below(r, 66)) + any_date(r).substr(4) + ' ' +
+                              any_clock(r, fsp));
+            },
+            {"'0000-00-00 00:00:00'", "'1970-01-01 00:00:01" + least + "'",
+             "'2038-01-19 03:14:07" + most + "'"});
         add("time" + n,
             [=](Random& r) {
-                return quoted((below(r, 2) ? "-" : "") + std::to_string(below(r, 838)) + any_clock(r, fsp).substr(2));
+                return quoted((below(r, 2) ? "-" : "") + std::to_string(below(r, 838)) +
+                              any_clock(r, fsp).substr(2));
             },
-            {"'00:00:00'", "'-838:59:59'", "'838:59:59'", "'-00:00:00" + least + "'", "'-00:00:01" + most + "'", "'-01:00:00'"});
+            {"'00:00:00'", "'-838:59:59'", "'838:59:59'", "'-00:00:00" + least + "'",
+             "'-00:00:01" + most + "'", "'-01:00:00'"});
     }
     add("year", [](Random& r) { return std::to_string(1901 + below(r, 255)); }, {"0", "1901", "2155"});
-    add("enum('','a','b\xc3\xa9','c,d','it''s')", [](Random& r) { return std::to_string(below(r, 6)); }, {"0", "'nope'"});
-    add("enum('\xc3\xa9t\xc3\xa9','\xe2\x82\xac') character set latin1", [](Random& r) { return std::to_string(below(r, 3)); });
+    add("enum('','a','b\xc3\xa9','c,d','it''s')", [](Random& r) { return std::to_string(below(r, 6)); },
+        {"0", "'nope'"});
+    add("enum('\xc3\xa9t\xc3\xa9','\xe2\x82\xac') character set latin1",
+        [](Random& r) { return std::to_string(below(r, 3)); });
     std::string many;
     for (int i = 1; i <= 300; ++i) many += (i > 1 ? ",'m" : "'m") + std::to_string(i) + "'";
     add("enum(" + many + ")", [](Random& r) { return std::to_string(below(r, 301)); }, {"300"});
     for (uint32_t size : {3u, 9u, 17u, 33u, 64u}) {
         std::string members;
-        for (uint32_t i = 0; i < size; ++i) members += (i > 0 ? ",'\xc3\xbc" : "'\xc3\xbc") + std::to_string(i) + "'";
+        for (uint32_t i = 0; i < size; ++i)
+            members += (i > 0 ? ",'\xc3\xbc" : "'\xc3\xbc") + std::to_string(i) + "'";
         add("set(" + members + ")",
-            [=](Random& r) { return std::to_string(static_cast<uint64_t>(any_int(r, static_cast<int>(size), true))); },
+            [=](Random& r) {
+                return std::to_string(static_cast<uint64_t>(any_int(r, static_cast<int>(size), true)));
+            },
             {"0", std::to_string(~uint64_t{0} >> (64 - size))});
     }
     add("json", [](Random& r) { return hex_literal(any_json(r, 0), "_utf8mb4 "); },
         {"'{}'", "'[]'", "'null'", "'\"\"'", "'{\"a\": [1, {\"b\": null}], \"\": true}'",
-         "'{\"bb\": 1, \"a\": 2, \"ccc\": 3}'", "'\"\\\\u0001\\\\b\\\\f\\\\n\\\\r\\\\t\\\\\"\\\\\\\\/\\\\u20ac\"'",
+         "'{\"bb\": 1, \"a\": 2, \"ccc\": 3}'",
+         "'\"\\\\u0001\\\\b\\\\f\\\\n\\\\r\\\\t\\\\\"\\\\\\\\/\\\\u20ac\"'",
          "'[1e15, 1e14, 1e-15, 1e-16, -0.0, 0.1, 1e308, 5e-324, 123456789012345678]'",
          "concat('[\"', repeat('z', 70000), '\", 65536, -32769, 4294967296]')",
          "concat('{\"', repeat('k', 200), '\": [', repeat('100000,', 20000), '1]}')"});
@@ -256,12 +300,14 @@ std::vector<TestColumn> all_columns(bool mariadb) {
         add("json",
             [](Random& r) {
                 return "json_array(cast(" + any_decimal(r, 30, 10, false) + " as decimal(30,10)), cast('" +
-                       any_clock(r, 6) + "' as time(6)), cast('" + any_date(r) + "' as date), cast('" + any_date(r) +
-                       " 01:02:03.4' as datetime(3)), " + hex_literal(any_bytes(r, 200)) + ", cast(0.1e0 as float), " +
-                       any_double(r) + ")";
+                       any_clock(r, 6) + "' as time(6)), cast('" + any_date(r) + "' as date), cast('" +
+                       any_date(r) + " 01:02:03.4' as datetime(3)), " + hex_literal(any_bytes(r, 200)) +
+                       ", cast(0.1e0 as float), " + any_double(r) + ")";
             },
-            {"json_object('d', 0.50, 'n', cast(-123456789.987654321 as decimal(40,20)), 't', cast('-01:02:03.5' as "
-             "time(1)), 'y', cast(2024 as year), 'ts', cast('2024-01-02 03:04:05' as datetime), 'b', b'1010', 'c', "
+            {"json_object('d', 0.50, 'n', cast(-123456789.987654321 as decimal(40,20)), 't', "
+             "cast('-01:02:03.5' as "
+             "time(1)), 'y', cast(2024 as year), 'ts', cast('2024-01-02 03:04:05' as datetime), 'b', "
+             "b'1010', 'c', "
              "repeat(x'61', 57), 'e', repeat(x'61', 58))"});
     }
     return columns;
@@ -332,7 +378,8 @@ class LiveValuesTest : public testing::TestWithParam<const char*> {
 
     // Row images of the table since `from`, until as many as asked for have come: inserts and after images in
     // `after`, deletes and before images in `before`.
-    void read_log(const TablePlan& plan, const Position& from, uint64_t rows_wanted, Block* before, Block* after) {
+    void read_log(const TablePlan& plan, const Position& from, uint64_t rows_wanted, Block* before,
+                  Block* after) {
         BinlogStream stream = BinlogStream::open(endpoint_, info_, from);
         EventParser parser;
         std::map<uint64_t, BinlogRowDecoder> decoders;
@@ -410,8 +457,8 @@ void LiveValuesTest::expect_equal(const TablePlan& plan, const Block& text, cons
             if (a[row] == b[row]) continue;
             ++shown;
             bool long_values = a[row].size() > 200;
-            ADD_FAILURE() << column.name << " " << column.column_type << " " << column.charset << " row " << row + 1
-                          << "\n  text   " << hex_digits(a[row].substr(0, 200)) << "\n  binlog "
+            ADD_FAILURE() << column.name << " " << column.column_type << " " << column.charset << " row "
+                          << row + 1 << "\n  text   " << hex_digits(a[row].substr(0, 200)) << "\n  binlog "
                           << hex_digits(b[row].substr(0, 200)) << (long_values ? " ..." : "\n  ")
                           << (long_values ? "" : a[row] + "\n  " + b[row]);
         }
@@ -431,7 +478,8 @@ TEST_P(LiveValuesTest, TextAndBinaryLogAgreeOnEveryType) {
         ddl += ", c" + std::to_string(i) + " " + columns[i].type;
         edges = std::max(edges, columns[i].edges.size());
     }
-    ddl += ", invisible_one int " + std::string(info_.mariadb() ? "INVISIBLE DEFAULT 7" : "DEFAULT 7 INVISIBLE");
+    ddl +=
+        ", invisible_one int " + std::string(info_.mariadb() ? "INVISIBLE DEFAULT 7" : "DEFAULT 7 INVISIBLE");
     ddl += ", stored_one bigint GENERATED ALWAYS AS (invisible_one * 3) STORED) ROW_FORMAT=DYNAMIC";
     connection_->execute(ddl);
     TablePlan plan = plan_of("t");
@@ -446,17 +494,20 @@ TEST_P(LiveValuesTest, TextAndBinaryLogAgreeOnEveryType) {
     const size_t rows = edges + 120;
     for (size_t row = 0; row < rows; ++row) {
         std::string sql = "INSERT INTO t SET invisible_one = " + std::to_string(row);
-        for (size_t i = 0; i < columns.size(); ++i) sql += ", c" + std::to_string(i) + " = " + literal(columns[i], row);
+        for (size_t i = 0; i < columns.size(); ++i)
+            sql += ", c" + std::to_string(i) + " = " + literal(columns[i], row);
         connection_->execute(sql);
     }
     Block text = snapshot(plan), log(plan);
     read_log(plan, start, rows, nullptr, &log);
     expect_equal(plan, text, log);
 
-    // The same rows again as before images of updates, then as deleted rows; the after images as a new snapshot.
+    // The same rows again as before images of updates, then as deleted rows; the after images as a new
+    // snapshot.
     start = current_position(*connection_, info_, ReplicationMechanism::kFilePos);
     std::string sql = "UPDATE t SET invisible_one = invisible_one + 1";
-    for (size_t i = 0; i < columns.size(); ++i) sql += ", c" + std::to_string(i) + " = " + literal(columns[i], 10000);
+    for (size_t i = 0; i < columns.size(); ++i)
+        sql += ", c" + std::to_string(i) + " = " + literal(columns[i], 10000);
     connection_->execute(sql + " ORDER BY id");
     Block updated = snapshot(plan), before(plan), after(plan);
     read_log(plan, start, rows, &before, &after);
@@ -472,17 +523,18 @@ TEST_P(LiveValuesTest, TextAndBinaryLogAgreeOnEveryType) {
 
 // Every code of one and two bytes of every character set, where the server stores it.
 TEST_P(LiveValuesTest, CharacterSetsMapAsTheServerMapsThem) {
-    std::vector<std::string> charsets = {"latin1",  "latin2",   "latin5", "latin7", "cp1250", "cp1251", "cp1256",
-                                         "cp1257",  "cp850",    "cp852",  "cp866",  "koi8r",  "koi8u",  "greek",
-                                         "hebrew",  "tis620",   "macce",  "hp8",    "sjis",   "cp932",  "ujis",
-                                         "eucjpms", "euckr",    "gb2312", "gbk",    "big5",   "ucs2",   "utf16",
-                                         "macroman", "armscii8"};
+    std::vector<std::string> charsets = {"latin1", "latin2", "latin5", "latin7",  "cp1250",   "cp1251",
+                                         "cp1256", "cp1257", "cp850",  "cp852",   "cp866",    "koi8r",
+                                         "koi8u",  "greek",  "hebrew", "tis620",  "macce",    "hp8",
+                                         "sjis",   "cp932",  "ujis",   "eucjpms", "euckr",    "gb2312",
+                                         "gbk",    "big5",   "ucs2",   "utf16",   "macroman", "armscii8"};
     if (!info_.mariadb()) charsets.push_back("gb18030");
     std::string ddl = "CREATE TABLE t (id int PRIMARY KEY", names, values;
     for (const std::string& charset : charsets) {
         ddl += ", " + charset + "_ varchar(2) character set " + charset;
         names += ", " + charset + "_";
-        values += ", convert(unhex(if(n < 256, lpad(hex(n), " + std::string(charset == "ucs2" || charset == "utf16" ? "4" : "2") +
+        values += ", convert(unhex(if(n < 256, lpad(hex(n), " +
+                  std::string(charset == "ucs2" || charset == "utf16" ? "4" : "2") +
                   ", '0'), hex(n))) using " + charset + ")";
     }
     connection_->execute(ddl + ")");

@@ -160,7 +160,8 @@ void EventParser::parse_all(ByteSpan packet, const Take& take) {
             checksums_ = checksums;
             if (header_.type == kTransactionPayloadEvent || header_.type == kFormatDescriptionEvent ||
                 header_.type == kRotateEvent) {
-                refuse(header_, "event type " + std::to_string(header_.type) + " inside a transaction payload",
+                refuse(header_,
+                       "event type " + std::to_string(header_.type) + " inside a transaction payload",
                        kDamagedHint);
             }
             header_.log_pos = end_of_payload;
@@ -183,7 +184,8 @@ ByteReader EventParser::open(ByteSpan packet) {
     header_.flags = reader.u16();
     if (header_.size != packet.size()) {
         refuse(header_,
-               "event of " + std::to_string(packet.size()) + " bytes says that it has " + std::to_string(header_.size),
+               "event of " + std::to_string(packet.size()) + " bytes says that it has " +
+                   std::to_string(header_.size),
                kDamagedHint);
     }
     bool checksummed = checksums_;
@@ -199,8 +201,9 @@ ByteReader EventParser::open(ByteSpan packet) {
     } else if (header_.type == kRotateEvent && (header_.log_pos == 0 || !described_)) {
         // Sent in front of a format description, which may change the algorithm: the event itself tells.
         checksummed = has_valid_checksum(packet, false);
-        return ByteReader(packet.subspan(kHeaderSize, packet.size() - kHeaderSize - (checksummed ? kChecksumSize : 0)),
-                          event_name(header_.type));
+        return ByteReader(
+            packet.subspan(kHeaderSize, packet.size() - kHeaderSize - (checksummed ? kChecksumSize : 0)),
+            event_name(header_.type));
     } else if (!described_) {
         refuse(header_, "event type " + std::to_string(header_.type) + " before the format description",
                "Penstock reads binary logs of version 4 (MySQL 5.0 and later)");
@@ -209,7 +212,8 @@ ByteReader EventParser::open(ByteSpan packet) {
         refuse(header_, "wrong checksum", kDamagedHint);
     }
     size_t tail = checksummed || header_.type == kFormatDescriptionEvent ? kChecksumSize : 0;
-    return ByteReader(packet.subspan(kHeaderSize, packet.size() - kHeaderSize - tail), event_name(header_.type));
+    return ByteReader(packet.subspan(kHeaderSize, packet.size() - kHeaderSize - tail),
+                      event_name(header_.type));
 }
 
 Event EventParser::parse_body(ByteReader body) {
@@ -301,7 +305,8 @@ Event EventParser::parse_body(ByteReader body) {
     }
 }
 
-// binlog version 2 = 4 | server version 50 | created 4 | header length 1 = 19 | post-header lengths | algorithm 1
+// binlog version 2 = 4 | server version 50 | created 4 | header length 1 = 19 | post-header lengths |
+// algorithm 1
 FormatDescriptionEvent EventParser::parse_format_description(ByteReader body) {
     uint16_t version = body.u16();
     if (version != 4) {
@@ -326,8 +331,8 @@ size_t EventParser::post_header_length(uint8_t type) const {
     return type <= post_header_lengths_.size() && type > 0 ? post_header_lengths_[type - 1] : 0;
 }
 
-// table id 6 | flags 2 | (v2: size of extra data 2, with itself; extra data) | column count | bitmap of columns |
-// (update: second bitmap) | rows
+// table id 6 | flags 2 | (v2: size of extra data 2, with itself; extra data) | column count | bitmap of
+// columns | (update: second bitmap) | rows
 RowsEvent EventParser::parse_rows(ByteReader body, RowsEvent::Kind kind, bool v2, bool compressed) {
     constexpr uint16_t kStatementEnd = 1;
     RowsEvent event;
@@ -343,14 +348,14 @@ RowsEvent EventParser::parse_rows(ByteReader body, RowsEvent::Kind kind, bool v2
     event.column_count = body.lenenc();
     if (event.column_count > 8 * body.remaining()) body.fail("column bitmap cut short");
     event.before_columns = body.bytes((event.column_count + 7) / 8);
-    event.after_columns = kind == RowsEvent::Kind::kUpdate ? body.bytes((event.column_count + 7) / 8)
-                                                           : event.before_columns;
+    event.after_columns =
+        kind == RowsEvent::Kind::kUpdate ? body.bytes((event.column_count + 7) / 8) : event.before_columns;
     event.rows = compressed ? inflate(body) : body.rest();
     return event;
 }
 
-// thread 4 | seconds 4 | length of database 1 | error 2 | length of status variables 2 | (LOAD DATA: 13 more) |
-// status variables | database | 0 | statement
+// thread 4 | seconds 4 | length of database 1 | error 2 | length of status variables 2 | (LOAD DATA: 13 more)
+// | status variables | database | 0 | statement
 QueryEvent EventParser::parse_query(ByteReader body, size_t extra_post_header, bool compressed) {
     QueryEvent event;
     body.skip(8);
@@ -365,8 +370,8 @@ QueryEvent EventParser::parse_query(ByteReader body, size_t extra_post_header, b
     return event;
 }
 
-// MariaDB's compressed tail of an event: 1 byte: 0x80, algorithm << 4 (0: zlib), bytes of the length that follows
-// (1 to 4); uncompressed length, big-endian; zlib data.
+// MariaDB's compressed tail of an event: 1 byte: 0x80, algorithm << 4 (0: zlib), bytes of the length that
+// follows (1 to 4); uncompressed length, big-endian; zlib data.
 ByteSpan EventParser::inflate(ByteReader& body) {
     uint8_t first = body.u8();
     size_t length_size = first & 0x07;
@@ -374,7 +379,8 @@ ByteSpan EventParser::inflate(ByteReader& body) {
     if ((first & 0x70) != 0) body.fail("compressed by an unknown algorithm");
     uint64_t size = load_be(body.bytes(length_size).data(), length_size);
     ByteSpan packed = body.rest();
-    if (size / 1040 > packed.size()) body.fail("compressed data cannot give the size it claims");  // zlib: 1032 at most
+    if (size / 1040 > packed.size())
+        body.fail("compressed data cannot give the size it claims");  // zlib: 1032 at most
     inflated_.resize(size);
     uLongf got = size;
     int code = uncompress(inflated_.data(), &got, packed.data(), packed.size());

@@ -122,9 +122,9 @@ struct IncidentEvent {
 /// that carries the ignorable flag.
 struct IgnorableEvent {};
 
-using Event = std::variant<FormatDescriptionEvent, RotateEvent, GtidEvent, MariadbGtidEvent, MariadbGtidListEvent,
-                           PreviousGtidsEvent, TableMapEvent, RowsEvent, QueryEvent, XidEvent, XaPrepareEvent,
-                           HeartbeatEvent, IncidentEvent, IgnorableEvent>;
+using Event = std::variant<FormatDescriptionEvent, RotateEvent, GtidEvent, MariadbGtidEvent,
+                           MariadbGtidListEvent, PreviousGtidsEvent, TableMapEvent, RowsEvent, QueryEvent,
+                           XidEvent, XaPrepareEvent, HeartbeatEvent, IncidentEvent, IgnorableEvent>;
 
 class TransactionPayload;
 

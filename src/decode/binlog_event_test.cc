@@ -16,10 +16,15 @@ using Bytes = std::vector<uint8_t>;
 
 template <typename T>
 void put(Bytes& out, T value) {
-    for (size_t i = 0; i < sizeof value; ++i) out.push_back(static_cast<uint8_t>(static_cast<uint64_t>(value) >> 8 * i));
+    for (size_t i = 0; i < sizeof value; ++i)
+        out.push_back(static_cast<uint8_t>(static_cast<uint64_t>(value) >> 8 * i));
 }
-void put(Bytes& out, const std::string& text) { out.insert(out.end(), text.begin(), text.end()); }
-void put(Bytes& out, const char* text) { put(out, std::string(text)); }
+void put(Bytes& out, const std::string& text) {
+    out.insert(out.end(), text.begin(), text.end());
+}
+void put(Bytes& out, const char* text) {
+    put(out, std::string(text));
+}
 
 struct Made {
     uint32_t log_pos = 1000;
@@ -87,7 +92,8 @@ TEST(EventParserTest, FormatDescription) {
     // The in-use flag of an open log is not in its checksum.
     EXPECT_TRUE(parse<FormatDescriptionEvent>(parser, format_description("9.7.0", 1, 1)).checksums);
     EXPECT_FALSE(parse<FormatDescriptionEvent>(parser, format_description("9.7.0", 0)).checksums);
-    EXPECT_NE(error_of(parser, format_description("9.7.0", 2)).find("checksum algorithm 2"), std::string::npos);
+    EXPECT_NE(error_of(parser, format_description("9.7.0", 2)).find("checksum algorithm 2"),
+              std::string::npos);
 }
 
 TEST(EventParserTest, ChecksumsFollowTheFormatDescription) {
@@ -109,7 +115,8 @@ TEST(EventParserTest, RotateWithAndWithoutChecksum) {
     put(body, "binlog.000042");
     for (bool checksum : {true, false}) {
         EventParser parser;
-        Bytes fake = event(kRotateEvent, body, {.log_pos = 0, .flags = EventHeader::kArtificial, .checksum = checksum});
+        Bytes fake = event(kRotateEvent, body,
+                           {.log_pos = 0, .flags = EventHeader::kArtificial, .checksum = checksum});
         auto e = parse<RotateEvent>(parser, fake);
         EXPECT_EQ(e.file, "binlog.000042");
         EXPECT_EQ(e.offset, 5'000'000'000u);
@@ -129,14 +136,17 @@ TEST(EventParserTest, RotateWithAndWithoutChecksum) {
 
 TEST(EventParserTest, RefusesWhatItDoesNotKnow) {
     EventParser parser;
-    EXPECT_NE(error_of(parser, event(kXidEvent, Bytes(8))).find("before the format description"), std::string::npos);
+    EXPECT_NE(error_of(parser, event(kXidEvent, Bytes(8))).find("before the format description"),
+              std::string::npos);
     described(parser);
     EXPECT_NE(error_of(parser, event(99, {})).find("unknown event type 99"), std::string::npos);
     EXPECT_EQ(error_of(parser, event(99, {}, {.flags = EventHeader::kIgnorable})), "no error");
-    EXPECT_NE(error_of(parser, event(kPartialUpdateRowsEvent, {})).find("SET GLOBAL binlog_row_value_options=''"),
-              std::string::npos);
-    EXPECT_NE(error_of(parser, event(kTransactionPayloadEvent, {})).find("binlog_transaction_compression=OFF"),
-              std::string::npos);
+    EXPECT_NE(
+        error_of(parser, event(kPartialUpdateRowsEvent, {})).find("SET GLOBAL binlog_row_value_options=''"),
+        std::string::npos);
+    EXPECT_NE(
+        error_of(parser, event(kTransactionPayloadEvent, {})).find("binlog_transaction_compression=OFF"),
+        std::string::npos);
     Bytes longer = event(kXidEvent, Bytes(8));
     longer.push_back(0);
     EXPECT_NE(error_of(parser, longer).find("event of 32 bytes says that it has 31"), std::string::npos);
@@ -280,22 +290,26 @@ TEST(EventParserTest, MariadbCompressedData) {
     EXPECT_EQ(as_text(parse<RowsEvent>(parser, event(kMariadbWriteRowsCompressedV1Event, body)).rows), rows);
     Bytes wrong = body;
     wrong[11] ^= 1;  // another length
-    EXPECT_NE(error_of(parser, event(kMariadbWriteRowsCompressedV1Event, wrong)).find("damaged"), std::string::npos);
+    EXPECT_NE(error_of(parser, event(kMariadbWriteRowsCompressedV1Event, wrong)).find("damaged"),
+              std::string::npos);
     wrong = body;
     wrong[10] = 0x84;  // a length of 4 bytes: more than the data can give
     EXPECT_NE(error_of(parser, event(kMariadbWriteRowsCompressedV1Event, wrong)).find("size it claims"),
               std::string::npos);
     wrong[10] = 0x92;
-    EXPECT_NE(error_of(parser, event(kMariadbWriteRowsCompressedV1Event, wrong)).find("algorithm"), std::string::npos);
+    EXPECT_NE(error_of(parser, event(kMariadbWriteRowsCompressedV1Event, wrong)).find("algorithm"),
+              std::string::npos);
 }
 
 TEST(EventParserTest, TableMap) {
     EventParser parser;
     described(parser);
     Bytes body = {7, 0, 0, 0, 0, 0, 1, 0, 2, 'd', 'b', 0, 1, 't', 0, 6};
-    body.insert(body.end(), {kLongField, kVarcharField, kStringField, kStringField, kNewDecimalField, kBitField});
-    body.insert(body.end(), {10, 0x2c, 0x01, 0xf7, 2, 0xee, 0xfc, 65, 30, 1, 4});  // varchar 300, enum, char 508, ...
-    body.push_back(0x02);                                                          // the varchar is nullable
+    body.insert(body.end(),
+                {kLongField, kVarcharField, kStringField, kStringField, kNewDecimalField, kBitField});
+    body.insert(body.end(),
+                {10, 0x2c, 0x01, 0xf7, 2, 0xee, 0xfc, 65, 30, 1, 4});  // varchar 300, enum, char 508, ...
+    body.push_back(0x02);                                              // the varchar is nullable
     body.insert(body.end(), {kSignedness, 1, 0x80});
     body.insert(body.end(), {kColumnName, 12, 1, 'a', 1, 'b', 1, 'c', 1, 'd', 1, 'e', 1, 'f'});
     body.insert(body.end(), {99, 2, 0, 0});  // unknown fields are passed over

@@ -20,7 +20,7 @@ enum class Op : uint8_t {
     kCopy2,
     kCopy4,
     kCopy8,
-    kSigned,    // an integer of `bytes` bytes, little-endian
+    kSigned,  // an integer of `bytes` bytes, little-endian
     kUnsigned,
     kFloat,
     kDouble,
@@ -47,7 +47,9 @@ enum class Op : uint8_t {
 constexpr uint32_t kMicrosPerUnit[] = {0, 10'000, 100, 1};  // by bytes of the fraction
 
 // Bytes of the fraction of a TIME2, DATETIME2 or TIMESTAMP2.
-constexpr uint32_t fraction_bytes(uint32_t digits) { return (digits + 1) / 2; }
+constexpr uint32_t fraction_bytes(uint32_t digits) {
+    return (digits + 1) / 2;
+}
 
 Op integer_op(const ColumnRule& rule, uint32_t bytes) {
     bool same = rule.kind != TargetKind::kBool;
@@ -258,7 +260,8 @@ BinlogRowDecoder::BinlogRowDecoder(const TablePlan& plan, const TableMapEvent& m
         extents_.push_back(extent);
     }
     steps_.reserve(plan.columns.size());
-    for (const TargetColumn& target : plan.columns) steps_.emplace_back(plan, target, map.columns[target.source]);
+    for (const TargetColumn& target : plan.columns)
+        steps_.emplace_back(plan, target, map.columns[target.source]);
 }
 
 BinlogRowDecoder::BinlogRowDecoder(BinlogRowDecoder&&) noexcept = default;
@@ -369,15 +372,15 @@ void BinlogRowDecoder::append_value(const Step& step, Field field, BlockColumn& 
             bool negative = false, good = false;
             if (step.precision <= 18) {
                 uint64_t value = 0;
-                good = unpack_decimal(p, step.precision, step.scale, negative, [&](uint32_t digits, uint32_t group) {
-                    value = value * kPowersOfTen[digits] + group;
-                });
+                good = unpack_decimal(
+                    p, step.precision, step.scale, negative,
+                    [&](uint32_t digits, uint32_t group) { value = value * kPowersOfTen[digits] + group; });
                 if (good) return append_decimal(rule, out, negative, value);
             } else {
                 WideDecimal value;
-                good = unpack_decimal(p, step.precision, step.scale, negative, [&](uint32_t digits, uint32_t group) {
-                    value.push(kPowersOfTen[digits], group);
-                });
+                good = unpack_decimal(
+                    p, step.precision, step.scale, negative,
+                    [&](uint32_t digits, uint32_t group) { value.push(kPowersOfTen[digits], group); });
                 if (good) return append_decimal(out, negative, value);
             }
             rule.fail("damaged decimal in the binary log");
@@ -399,24 +402,28 @@ void BinlogRowDecoder::append_value(const Step& step, Field field, BlockColumn& 
             auto v = static_cast<uint32_t>(load_le<3>(p));
             return append_date(rule, out, v >> 9, v >> 5 & 15, v & 31);
         }
-        case Op::kDateTime: {  // 1 bit sign, 17 of year * 13 + month, 5 day, 5 hour, 6 minute, 6 second; fraction
+        case Op::kDateTime: {  // 1 bit sign, 17 of year * 13 + month, 5 day, 5 hour, 6 minute, 6 second;
+                               // fraction
             uint64_t v = load_be(p, 5) & 0x7fffffffff;
             auto year_month = static_cast<uint32_t>(v >> 22);
-            DateTimeParts parts{year_month / 13,
-                                year_month % 13,
-                                static_cast<uint32_t>(v >> 17 & 31),
-                                static_cast<uint32_t>(v >> 12 & 31),
-                                static_cast<uint32_t>(v >> 6 & 63),
-                                static_cast<uint32_t>(v & 63),
-                                static_cast<uint32_t>(load_be(p + 5, step.bytes)) * kMicrosPerUnit[step.bytes]};
+            DateTimeParts parts{
+                year_month / 13,
+                year_month % 13,
+                static_cast<uint32_t>(v >> 17 & 31),
+                static_cast<uint32_t>(v >> 12 & 31),
+                static_cast<uint32_t>(v >> 6 & 63),
+                static_cast<uint32_t>(v & 63),
+                static_cast<uint32_t>(load_be(p + 5, step.bytes)) * kMicrosPerUnit[step.bytes]};
             return append_datetime(rule, out, parts);
         }
         case Op::kTimestamp:
-            return append_timestamp(rule, out, static_cast<uint32_t>(load_be(p, 4)),
-                                    static_cast<uint32_t>(load_be(p + 4, step.bytes)) * kMicrosPerUnit[step.bytes]);
+            return append_timestamp(
+                rule, out, static_cast<uint32_t>(load_be(p, 4)),
+                static_cast<uint32_t>(load_be(p + 4, step.bytes)) * kMicrosPerUnit[step.bytes]);
         case Op::kTime: {  // offset binary: 1 bit sign, 1 spare, 10 hour, 6 minute, 6 second; fraction
             auto fraction_bits = static_cast<uint32_t>(8 * step.bytes);
-            int64_t v = static_cast<int64_t>(load_be(p, 3u + step.bytes)) - (int64_t{0x800000} << fraction_bits);
+            int64_t v =
+                static_cast<int64_t>(load_be(p, 3u + step.bytes)) - (int64_t{0x800000} << fraction_bits);
             auto magnitude = static_cast<uint64_t>(v < 0 ? -v : v);
             auto hms = static_cast<uint32_t>(magnitude >> fraction_bits);
             auto fraction = static_cast<uint32_t>(magnitude & ((uint64_t{1} << fraction_bits) - 1));
@@ -425,7 +432,8 @@ void BinlogRowDecoder::append_value(const Step& step, Field field, BlockColumn& 
         }
         case Op::kOldDateTime: {  // YYYYMMDDhhmmss as a decimal number
             uint64_t v = load_le<8>(p);
-            auto day = static_cast<uint32_t>(v / 1'000'000 % 100'000'000), clock = static_cast<uint32_t>(v % 1'000'000);
+            auto day = static_cast<uint32_t>(v / 1'000'000 % 100'000'000),
+                 clock = static_cast<uint32_t>(v % 1'000'000);
             return append_datetime(rule, out,
                                    DateTimeParts{day / 10'000, day / 100 % 100, day % 100, clock / 10'000,
                                                  clock / 100 % 100, clock % 100, 0});

@@ -137,7 +137,9 @@ TEST(BinlogRowTest, Decimals) {
     minus_one[17] = 0xfe;
     using Words = std::array<uint64_t, 4>;
     EXPECT_EQ(wide.value<Words>(minus_one), (Words{~0ull, ~0ull, ~0ull, ~0ull}));
-    EXPECT_NE(error_of([&] { example.append({0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}); }).find("damaged decimal"),
+    EXPECT_NE(error_of([&] {
+                  example.append({0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff});
+              }).find("damaged decimal"),
               std::string::npos);
 }
 
@@ -150,8 +152,8 @@ TEST(BinlogRowTest, Temporals) {
 
     One time(temporal(Type::kTime, 2), {Kind::kTime64, false, 0, 6}, came(kTime2Field, 2));
     EXPECT_EQ(time.value<int64_t>({0x80, 0x00, 0x01, 99}), 1'990'000);
-    EXPECT_EQ(time.value<int64_t>({0x7f, 0xff, 0xff, 0xff}), -10'000);           // -00:00:00.01
-    EXPECT_EQ(time.value<int64_t>({0x7f, 0xff, 0xfe, 0x9d}), -1'990'000);        // -00:00:01.99
+    EXPECT_EQ(time.value<int64_t>({0x7f, 0xff, 0xff, 0xff}), -10'000);     // -00:00:00.01
+    EXPECT_EQ(time.value<int64_t>({0x7f, 0xff, 0xfe, 0x9d}), -1'990'000);  // -00:00:01.99
     EXPECT_EQ(time.value<int64_t>({0x80, 0x10, 0x00, 0x00}), 3'600'000'000);
     One whole(temporal(Type::kTime, 0), {Kind::kTime64, false, 0, 6}, came(kTime2Field, 0));
     EXPECT_EQ(whole.value<int64_t>({0x7f, 0xff, 0xff}), -1'000'000);
@@ -200,23 +202,25 @@ TEST(BinlogRowTest, TextInItsCharacterSet) {
 }
 
 TEST(CharsetTest, KnowsEverySetOfTheServers) {
-    for (const char* name : {"armscii8", "big5",   "cp1250", "cp1251", "cp1256",  "cp1257",  "cp850", "cp852", "cp866",
-                             "cp932",    "dec8",   "eucjpms", "euckr", "gb18030", "gb2312",  "gbk",   "geostd8", "greek",
-                             "hebrew",   "hp8",    "keybcs2", "koi8r", "koi8u",   "latin1",  "latin2", "latin5", "latin7",
-                             "macce",    "macroman", "sjis",  "swe7",  "tis620",  "ucs2",    "ujis",  "utf16", "utf16le",
-                             "utf32"}) {
+    for (const char* name :
+         {"armscii8", "big5",   "cp1250", "cp1251",  "cp1256",   "cp1257",  "cp850",  "cp852",
+          "cp866",    "cp932",  "dec8",   "eucjpms", "euckr",    "gb18030", "gb2312", "gbk",
+          "geostd8",  "greek",  "hebrew", "hp8",     "keybcs2",  "koi8r",   "koi8u",  "latin1",
+          "latin2",   "latin5", "latin7", "macce",   "macroman", "sjis",    "swe7",   "tis620",
+          "ucs2",     "ujis",   "utf16",  "utf16le", "utf32"}) {
         auto transcoder = Transcoder::make(name);
         ASSERT_NE(transcoder, nullptr) << name;
         auto overrides = charset_overrides(name);
-        EXPECT_TRUE(std::is_sorted(overrides.begin(), overrides.end(),
-                                   [](const auto& a, const auto& b) { return a.code < b.code; }))
-            << name;
+        EXPECT_TRUE(std::is_sorted(overrides.begin(), overrides.end(), [](const auto& a, const auto& b) {
+            return a.code < b.code;
+        })) << name;
         uint64_t replaced = 0;
-        std::string_view a = std::string_view(name) == "utf32"               ? std::string_view("\0\0\0A", 4)
-                             : std::string_view(name) == "utf16le"           ? std::string_view("A\0", 2)
-                             : std::string_view(name).substr(0, 3) == "utf" ||
-                                     std::string_view(name) == "ucs2"        ? std::string_view("\0A", 2)
-                                                                             : std::string_view("A");
+        std::string_view a =
+            std::string_view(name) == "utf32"     ? std::string_view("\0\0\0A", 4)
+            : std::string_view(name) == "utf16le" ? std::string_view("A\0", 2)
+            : std::string_view(name).substr(0, 3) == "utf" || std::string_view(name) == "ucs2"
+                ? std::string_view("\0A", 2)
+                : std::string_view("A");
         EXPECT_EQ(transcoder->convert(a, replaced), "A") << name;
         EXPECT_EQ(replaced, 0u) << name;
     }
@@ -231,7 +235,8 @@ TEST(BinlogRowTest, EnumAndSet) {
     One number(labels, {Kind::kLowCardinalityString}, came(kEnumField, 1));
     EXPECT_EQ(number.text({2}), "b");
     EXPECT_EQ(number.text({0}), "");
-    EXPECT_NE(error_of([&] { number.append({3}); }).find("number 3 is not in enum('a','b')"), std::string::npos);
+    EXPECT_NE(error_of([&] { number.append({3}); }).find("number 3 is not in enum('a','b')"),
+              std::string::npos);
     labels.type = Type::kSet;
     One members(labels, {Kind::kString}, came(kSetField, 1));
     EXPECT_EQ(members.text({3}), "a,b");
@@ -244,7 +249,9 @@ TEST(BinlogRowTest, Json) {
     One json(column_for_test(Type::kJson, "json"), {Kind::kString}, came(kJsonField, 4));
     EXPECT_EQ(json.text({2, 0, 0, 0, 4, 1}), "true");
     EXPECT_EQ(json.text({0, 0, 0, 0}), "null");
-    EXPECT_NE(error_of([&] { json.append({1, 0, 0, 0, 77}); }).find("binary JSON: unknown type, in column c0"),
+    EXPECT_NE(error_of([&] {
+                  json.append({1, 0, 0, 0, 77});
+              }).find("binary JSON: unknown type, in column c0"),
               std::string::npos);
 }
 
@@ -296,7 +303,8 @@ TEST(BinlogRowTest, MissingColumnsAreNamed) {
     RowImage image;
     ByteReader reader(row, "test");
     std::string error = error_of([&] { decoder.read(reader, {&without_second, 1}, image); });
-    EXPECT_NE(error.find("binlog_row_image is not FULL), in column c1 (table db.t)"), std::string::npos) << error;
+    EXPECT_NE(error.find("binlog_row_image is not FULL), in column c1 (table db.t)"), std::string::npos)
+        << error;
     EXPECT_NE(error.find("SET GLOBAL binlog_row_image='FULL'"), std::string::npos);
 
     plan.columns.erase(plan.columns.begin() + 1);  // excluded: its value is not needed
@@ -316,13 +324,17 @@ TEST(BinlogRowTest, ATableMapThatIsNotTheRecordedTable) {
         return error_of([&] { BinlogRowDecoder(plan, map); });
     };
     EXPECT_EQ(refused([](TableMapEvent&) {}), "no error");
-    EXPECT_NE(refused([](TableMapEvent& map) { map.columns.pop_back(); })
-                  .find("recorded with 3 columns, the binary log has 2 (table db.t)"),
+    EXPECT_NE(refused([](TableMapEvent& map) {
+                  map.columns.pop_back();
+              }).find("recorded with 3 columns, the binary log has 2 (table db.t)"),
               std::string::npos);
-    EXPECT_NE(refused([](TableMapEvent& map) { map.columns[0].type = kLongLongField; })
-                  .find("column c0 was recorded as int, the binary log has bigint"),
+    EXPECT_NE(refused([](TableMapEvent& map) {
+                  map.columns[0].type = kLongLongField;
+              }).find("column c0 was recorded as int, the binary log has bigint"),
               std::string::npos);
-    EXPECT_NE(refused([](TableMapEvent& map) { map.columns[1].metadata = 80; }).find("varchar or varbinary of 80 bytes"),
+    EXPECT_NE(refused([](TableMapEvent& map) {
+                  map.columns[1].metadata = 80;
+              }).find("varchar or varbinary of 80 bytes"),
               std::string::npos);
     EXPECT_NE(refused([](TableMapEvent& map) {
                   map.has_signedness = true;
@@ -335,7 +347,8 @@ TEST(BinlogRowTest, ATableMapThatIsNotTheRecordedTable) {
                   map.columns[1].name = "renamed";
               }).find("column 2 was recorded as c1, the binary log names it renamed"),
               std::string::npos);
-    EXPECT_NE(refused([](TableMapEvent& map) { map.columns[0].nullable = true; }).find("NOT NULL"), std::string::npos);
+    EXPECT_NE(refused([](TableMapEvent& map) { map.columns[0].nullable = true; }).find("NOT NULL"),
+              std::string::npos);
     EXPECT_NE(refused([](TableMapEvent& map) {
                   map.columns[1].type = 200;
                   map.first_unknown = 1;
@@ -353,7 +366,8 @@ TEST(BinlogRowTest, LabelsThatWereRelabelled) {
     map.optional_metadata = metadata;
     EXPECT_EQ(error_of([&] { BinlogRowDecoder(plan, map); }), "no error");
     metadata[6] = 'c';
-    EXPECT_NE(error_of([&] { BinlogRowDecoder(plan, map); }).find("the binary log has other labels"), std::string::npos);
+    EXPECT_NE(error_of([&] { BinlogRowDecoder(plan, map); }).find("the binary log has other labels"),
+              std::string::npos);
 }
 
 }  // namespace

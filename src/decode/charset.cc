@@ -19,27 +19,45 @@ struct CharsetName {
     Form form;
 };
 
-// MySQL manual, "Supported Character Sets and Collations". The iconv set is the nearest one; where it differs,
-// charset_overrides() has the server's mapping.
+// MySQL manual, "Supported Character Sets and Collations". The iconv set is the nearest one; where it
+// differs, charset_overrides() has the server's mapping.
 constexpr CharsetName kCharsets[] = {
-    {"latin1", "CP1252", Form::kSingle},       {"latin2", "ISO-8859-2", Form::kSingle},
-    {"latin5", "ISO-8859-9", Form::kSingle},   {"latin7", "ISO-8859-13", Form::kSingle},
-    {"cp1250", "CP1250", Form::kSingle},       {"cp1251", "CP1251", Form::kSingle},
-    {"cp1256", "CP1256", Form::kSingle},       {"cp1257", "CP1257", Form::kSingle},
-    {"cp850", "CP850", Form::kSingle},         {"cp852", "CP852", Form::kSingle},
-    {"cp866", "CP866", Form::kSingle},         {"koi8r", "KOI8-R", Form::kSingle},
-    {"koi8u", "KOI8-U", Form::kSingle},        {"greek", "ISO-8859-7", Form::kSingle},
-    {"hebrew", "ISO-8859-8", Form::kSingle},   {"tis620", "TIS-620", Form::kSingle},
-    {"macroman", "MACINTOSH", Form::kSingle},  {"macce", "MAC-CENTRALEUROPE", Form::kSingle},
-    {"armscii8", "ARMSCII-8", Form::kSingle},  {"hp8", "HP-ROMAN8", Form::kSingle},
-    {"dec8", "DEC-MCS", Form::kSingle},        {"swe7", "SEN_850200_C", Form::kSingle},
-    {"geostd8", "GEORGIAN-PS", Form::kSingle}, {"keybcs2", "CP437", Form::kSingle},
-    {"sjis", "SHIFT_JIS", Form::kShiftJis},    {"cp932", "CP932", Form::kShiftJis},
-    {"ujis", "EUC-JP-MS", Form::kEuc},         {"eucjpms", "EUC-JP-MS", Form::kEuc},
-    {"euckr", "UHC", Form::kDouble},           {"gb2312", "GB2312", Form::kDouble},
-    {"gbk", "GBK", Form::kDouble},             {"big5", "BIG5", Form::kDouble},
-    {"gb18030", "GB18030", Form::kGb18030},    {"ucs2", "UCS-2BE", Form::kUcs2},
-    {"utf16", "UTF-16BE", Form::kUtf16},       {"utf16le", "UTF-16LE", Form::kUtf16Le},
+    {"latin1", "CP1252", Form::kSingle},
+    {"latin2", "ISO-8859-2", Form::kSingle},
+    {"latin5", "ISO-8859-9", Form::kSingle},
+    {"latin7", "ISO-8859-13", Form::kSingle},
+    {"cp1250", "CP1250", Form::kSingle},
+    {"cp1251", "CP1251", Form::kSingle},
+    {"cp1256", "CP1256", Form::kSingle},
+    {"cp1257", "CP1257", Form::kSingle},
+    {"cp850", "CP850", Form::kSingle},
+    {"cp852", "CP852", Form::kSingle},
+    {"cp866", "CP866", Form::kSingle},
+    {"koi8r", "KOI8-R", Form::kSingle},
+    {"koi8u", "KOI8-U", Form::kSingle},
+    {"greek", "ISO-8859-7", Form::kSingle},
+    {"hebrew", "ISO-8859-8", Form::kSingle},
+    {"tis620", "TIS-620", Form::kSingle},
+    {"macroman", "MACINTOSH", Form::kSingle},
+    {"macce", "MAC-CENTRALEUROPE", Form::kSingle},
+    {"armscii8", "ARMSCII-8", Form::kSingle},
+    {"hp8", "HP-ROMAN8", Form::kSingle},
+    {"dec8", "DEC-MCS", Form::kSingle},
+    {"swe7", "SEN_850200_C", Form::kSingle},
+    {"geostd8", "GEORGIAN-PS", Form::kSingle},
+    {"keybcs2", "CP437", Form::kSingle},
+    {"sjis", "SHIFT_JIS", Form::kShiftJis},
+    {"cp932", "CP932", Form::kShiftJis},
+    {"ujis", "EUC-JP-MS", Form::kEuc},
+    {"eucjpms", "EUC-JP-MS", Form::kEuc},
+    {"euckr", "UHC", Form::kDouble},
+    {"gb2312", "GB2312", Form::kDouble},
+    {"gbk", "GBK", Form::kDouble},
+    {"big5", "BIG5", Form::kDouble},
+    {"gb18030", "GB18030", Form::kGb18030},
+    {"ucs2", "UCS-2BE", Form::kUcs2},
+    {"utf16", "UTF-16BE", Form::kUtf16},
+    {"utf16le", "UTF-16LE", Form::kUtf16Le},
     {"utf32", "UTF-32BE", Form::kUtf32},
 };
 
@@ -154,10 +172,10 @@ size_t Transcoder::character_size(std::string_view bytes) const {
             size = (first >= 0x81 && first <= 0x9f) || (first >= 0xe0 && first <= 0xfc) ? 2 : 1;
             break;
         case Form::kEuc:
-            size = first == 0x8f                                   ? 3
+            size = first == 0x8f                                       ? 3
                    : first == 0x8e && second >= 0xa1 && second <= 0xdf ? 2
-                   : first >= 0xa1                                 ? 2
-                                                                   : 1;
+                   : first >= 0xa1                                     ? 2
+                                                                       : 1;
             break;
         case Form::kDouble:
             size = first >= 0x81 && first <= 0xfe ? 2 : 1;
@@ -183,8 +201,9 @@ size_t Transcoder::character_size(std::string_view bytes) const {
 
 const CharsetOverride* Transcoder::override_of(std::string_view character) const {
     auto code = static_cast<uint32_t>(load_be(as_bytes(character).data(), character.size()));
-    auto found = std::lower_bound(overrides_.begin(), overrides_.end(), code,
-                                  [](const CharsetOverride& entry, uint32_t value) { return entry.code < value; });
+    auto found =
+        std::lower_bound(overrides_.begin(), overrides_.end(), code,
+                         [](const CharsetOverride& entry, uint32_t value) { return entry.code < value; });
     return found != overrides_.end() && found->code == code ? &*found : nullptr;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// MySQL's character sets, to UTF-8: by iconv(3), corrected where the server's mapping is another one (latin1 is
-// cp1252 with its five undefined bytes as control characters; see charset_overrides.cc).
+// MySQL's character sets, to UTF-8: by iconv(3), corrected where the server's mapping is another one (latin1
+// is cp1252 with its five undefined bytes as control characters; see charset_overrides.cc).
 
 #include <array>
 #include <cstdint>
@@ -30,7 +30,17 @@ class Transcoder {
     std::string_view convert(std::string_view bytes, uint64_t& replaced);
 
     /// How the bytes of a set divide into characters.
-    enum class Form : uint8_t { kSingle, kShiftJis, kEuc, kDouble, kGb18030, kUcs2, kUtf16, kUtf16Le, kUtf32 };
+    enum class Form : uint8_t {
+        kSingle,
+        kShiftJis,
+        kEuc,
+        kDouble,
+        kGb18030,
+        kUcs2,
+        kUtf16,
+        kUtf16Le,
+        kUtf32
+    };
 
   private:
     struct Sequence {

@@ -36,8 +36,8 @@ void append_hex(std::string& text, ByteSpan bytes) {
 
 }  // namespace
 
-// flags 1 | uuid 16 | gno 8 | type 1 = 2 | last_committed 8 | sequence_number 8 | immediate commit time 7 (top
-// bit: the original one follows, 7) | ...
+// flags 1 | uuid 16 | gno 8 | type 1 = 2 | last_committed 8 | sequence_number 8 | immediate commit time 7
+// (top bit: the original one follows, 7) | ...
 GtidEvent parse_gtid(ByteReader body, bool anonymous) {
     GtidEvent event;
     event.anonymous = anonymous;
@@ -53,10 +53,10 @@ GtidEvent parse_gtid(ByteReader body, bool anonymous) {
     return event;
 }
 
-// mysql::serialization message: version | size of the message | last field that must be understood | fields, each
-// an id and its value, ids rising: 0 flags, 1 uuid (16 numbers), 2 gno, 3 tag (length, bytes), 4 last_committed,
-// 5 sequence_number, 6 immediate commit time, 7 original commit time (optional), 8 transaction length,
-// 9, 10 server versions, 11 commit group ticket.
+// mysql::serialization message: version | size of the message | last field that must be understood | fields,
+// each an id and its value, ids rising: 0 flags, 1 uuid (16 numbers), 2 gno, 3 tag (length, bytes), 4
+// last_committed, 5 sequence_number, 6 immediate commit time, 7 original commit time (optional), 8
+// transaction length, 9, 10 server versions, 11 commit group ticket.
 GtidEvent parse_tagged_gtid(ByteReader body) {
     size_t available = body.remaining();
     if (read_varlen(body) != 1) body.fail("unknown serialization version");

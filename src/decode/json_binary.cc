@@ -225,7 +225,8 @@ class Printer {
     }
 
     static size_t checked_decimal_size(uint32_t precision, uint32_t scale) {
-        if (precision < 1 || precision > 65 || scale > 30 || scale > precision) fail("decimal outside (65,30)");
+        if (precision < 1 || precision > 65 || scale > 30 || scale > precision)
+            fail("decimal outside (65,30)");
         return packed_decimal_size(precision, scale);
     }
 
@@ -233,10 +234,12 @@ class Printer {
         char digits[72];
         uint32_t size = 0;
         bool negative = false;
-        bool good = unpack_decimal(bytes.data(), precision, scale, negative, [&](uint32_t count, uint32_t value) {
-            for (uint32_t i = count; i-- > 0; value /= 10) digits[size + i] = static_cast<char>('0' + value % 10);
-            size += count;
-        });
+        bool good =
+            unpack_decimal(bytes.data(), precision, scale, negative, [&](uint32_t count, uint32_t value) {
+                for (uint32_t i = count; i-- > 0; value /= 10)
+                    digits[size + i] = static_cast<char>('0' + value % 10);
+                size += count;
+            });
         if (!good) fail("bad decimal");
         if (negative) out_ += '-';
         uint32_t whole = precision - scale, start = 0;
@@ -249,7 +252,8 @@ class Printer {
         }
     }
 
-    // ((year * 13 + month) * 32 + day) * 2^17 + hour * 2^12 + minute * 2^6 + second, then 24 bits of microseconds
+    // ((year * 13 + month) * 32 + day) * 2^17 + hour * 2^12 + minute * 2^6 + second, then 24 bits of
+    // microseconds
     void datetime(uint64_t packed, bool date_only) {
         uint64_t micros = packed & 0xffffff, ymdhms = packed >> 24;
         uint64_t ymd = ymdhms >> 17, hms = ymdhms & 0x1ffff, ym = ymd >> 5;
@@ -296,8 +300,8 @@ class Printer {
 }  // namespace
 
 void append_json_double(double value, std::string& out) {
-    // The shortest digits, as d.ddde[+-]xx; laid out by the server's rules (MySQL manual, "Type Conversion": plain
-    // form while the point lies from 14 places before the first digit to 15 places after it).
+    // The shortest digits, as d.ddde[+-]xx; laid out by the server's rules (MySQL manual, "Type Conversion":
+    // plain form while the point lies from 14 places before the first digit to 15 places after it).
     constexpr int kPlain = 15;
     char text[32];
     char* end = std::to_chars(text, text + sizeof text, value, std::chars_format::scientific).ptr;
@@ -326,7 +330,9 @@ void append_json_double(double value, std::string& out) {
     } else if (point >= count) {
         out.append(digits).append(static_cast<size_t>(point - count), '0').append(".0");
     } else {
-        out.append(digits, 0, static_cast<size_t>(point)).append(1, '.').append(digits, static_cast<size_t>(point));
+        out.append(digits, 0, static_cast<size_t>(point))
+            .append(1, '.')
+            .append(digits, static_cast<size_t>(point));
     }
 }
 

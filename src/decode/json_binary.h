@@ -5,7 +5,8 @@
 //   document:  type 1 | value
 //   container: count | size (2 bytes each, 4 in the large form) | for an object, per key: offset 2 or 4,
 //              length 2 | per value: type 1, offset or the value itself 2 or 4 | keys | values
-//   types:     0, 1 object small, large; 2, 3 array; 4 literal; 5 to 10 integers of 16, 32, 64 bits, signed and
+//   types:     0, 1 object small, large; 2, 3 array; 4 literal; 5 to 10 integers of 16, 32, 64 bits, signed
+//   and
 //              unsigned by turns; 11 double; 12 string; 15 opaque: MySQL type 1, then as a string
 //   string:    length (7 bits a byte, lowest first, top bit: more follows) | UTF-8
 

@@ -31,7 +31,8 @@ std::string describe(const TableMapColumn& column) {
         case kDoubleField:
             return "double";
         case kNewDecimalField:
-            return "decimal(" + std::to_string(column.metadata >> 8) + ',' + std::to_string(column.metadata & 0xff) + ')';
+            return "decimal(" + std::to_string(column.metadata >> 8) + ',' +
+                   std::to_string(column.metadata & 0xff) + ')';
         case kBitField:
             return "bit(" + n + ')';
         case kDateField:
@@ -75,8 +76,8 @@ std::string describe(const TableMapColumn& column) {
 uint32_t bytes_per_character(const std::string& charset) {
     if (charset == "utf8mb4" || charset == "utf16" || charset == "utf16le" || charset == "utf32") return 4;
     if (charset == "utf8mb3" || charset == "utf8") return 3;
-    if (charset == "ucs2" || charset == "gbk" || charset == "sjis" || charset == "cp932" || charset == "big5" ||
-        charset == "gb2312" || charset == "euckr") {
+    if (charset == "ucs2" || charset == "gbk" || charset == "sjis" || charset == "cp932" ||
+        charset == "big5" || charset == "gb2312" || charset == "euckr") {
         return 2;
     }
     if (charset == "ascii" || charset.starts_with("latin") || charset.starts_with("cp")) return 1;
@@ -85,7 +86,8 @@ uint32_t bytes_per_character(const std::string& charset) {
 
 bool characters_match(const SourceColumn& recorded, uint32_t bytes) {
     uint32_t each = bytes_per_character(recorded.charset);
-    return each != 0 ? bytes == recorded.length * each : bytes >= recorded.length && bytes <= recorded.length * 4;
+    return each != 0 ? bytes == recorded.length * each
+                     : bytes >= recorded.length && bytes <= recorded.length * 4;
 }
 
 // Bytes of the length of a TEXT or BLOB by its SQL name; 0 for a name that is not one.
@@ -97,7 +99,8 @@ uint32_t length_bytes(const std::string& column_type) {
     return 0;
 }
 
-bool temporal_matches(const SourceColumn& recorded, const TableMapColumn& came, uint8_t type, uint8_t old_type) {
+bool temporal_matches(const SourceColumn& recorded, const TableMapColumn& came, uint8_t type,
+                      uint8_t old_type) {
     if (came.type == type) return came.metadata == recorded.fsp;
     return came.type == old_type && recorded.fsp == 0;
 }
@@ -115,7 +118,8 @@ bool matches(const SourceColumn& recorded, const TableMapColumn& came) {
         case SourceType::kBigInt:
             return came.type == kLongLongField;
         case SourceType::kDecimal:
-            return came.type == kNewDecimalField && came.metadata == (recorded.precision << 8 | recorded.scale);
+            return came.type == kNewDecimalField &&
+                   came.metadata == (recorded.precision << 8 | recorded.scale);
         case SourceType::kFloat:
             return came.type == kFloatField && came.metadata == 4;
         case SourceType::kDouble:
@@ -159,10 +163,12 @@ bool matches(const SourceColumn& recorded, const TableMapColumn& came) {
     return false;
 }
 
-bool has_sign(SourceType type) { return type <= SourceType::kDouble; }
+bool has_sign(SourceType type) {
+    return type <= SourceType::kDouble;
+}
 
-// Labels of the map's ENUM columns, or of its SET columns, in order: per column a count, then the labels in the
-// column's character set.
+// Labels of the map's ENUM columns, or of its SET columns, in order: per column a count, then the labels in
+// the column's character set.
 void check_labels(const TablePlan& plan, const TableMapEvent& map, ByteSpan value, uint8_t type) {
     ByteReader reader(value, "binlog: labels of a table map");
     for (size_t i = 0; i < map.columns.size(); ++i) {
@@ -197,8 +203,8 @@ void check_table_map(const TablePlan& plan, const TableMapEvent& map) {
     };
     const std::vector<SourceColumn>& recorded = plan.source.columns;
     if (recorded.size() != map.columns.size()) {
-        refuse("the table was recorded with " + std::to_string(recorded.size()) + " columns, the binary log has " +
-                   std::to_string(map.columns.size()),
+        refuse("the table was recorded with " + std::to_string(recorded.size()) +
+                   " columns, the binary log has " + std::to_string(map.columns.size()),
                kHint);
     }
     if (map.first_unknown < map.columns.size()) {
@@ -219,17 +225,18 @@ void check_table_map(const TablePlan& plan, const TableMapEvent& map) {
         }
         if (!copied) continue;
         if (!matches(column, came)) {
-            refuse("column " + column.name + " was recorded as " + column.column_type + ", the binary log has " +
-                       describe(came),
+            refuse("column " + column.name + " was recorded as " + column.column_type +
+                       ", the binary log has " + describe(came),
                    kHint);
         }
         if (map.has_signedness && has_sign(column.type) && came.is_unsigned != column.is_unsigned) {
-            refuse("column " + column.name + " was recorded as " + column.column_type + ", the binary log has it " +
-                       (came.is_unsigned ? "unsigned" : "signed"),
+            refuse("column " + column.name + " was recorded as " + column.column_type +
+                       ", the binary log has it " + (came.is_unsigned ? "unsigned" : "signed"),
                    kHint);
         }
         if (came.nullable && !column.nullable) {
-            refuse("column " + column.name + " was recorded as NOT NULL, in the binary log it can be NULL", kHint);
+            refuse("column " + column.name + " was recorded as NOT NULL, in the binary log it can be NULL",
+                   kHint);
         }
     }
     ByteReader fields(map.optional_metadata, "binlog: optional metadata of a table map");

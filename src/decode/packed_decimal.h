@@ -1,9 +1,9 @@
 #pragma once
 // DECIMAL as MySQL stores it (internals manual, "Binary value encodings": NEWDECIMAL).
 //
-// Digits before and after the point lie in groups of nine, 4 bytes big-endian each; the group that is left over
-// (the first before the point, the last after it) takes 1 to 4 bytes for 1 to 9 digits. The highest bit is
-// inverted; all bits of a negative number are inverted.
+// Digits before and after the point lie in groups of nine, 4 bytes big-endian each; the group that is left
+// over (the first before the point, the last after it) takes 1 to 4 bytes for 1 to 9 digits. The highest bit
+// is inverted; all bits of a negative number are inverted.
 
 #include <cstdint>
 
@@ -11,7 +11,9 @@
 
 namespace penstock {
 
-constexpr uint32_t packed_group_bytes(uint32_t digits) { return (digits + 1) / 2 - (digits > 8 ? 1 : 0); }
+constexpr uint32_t packed_group_bytes(uint32_t digits) {
+    return (digits + 1) / 2 - (digits > 8 ? 1 : 0);
+}
 
 /// Bytes of a DECIMAL(precision, scale).
 constexpr uint32_t packed_decimal_size(uint32_t precision, uint32_t scale) {
@@ -19,10 +21,11 @@ constexpr uint32_t packed_decimal_size(uint32_t precision, uint32_t scale) {
     return whole / 9 * 4 + packed_group_bytes(whole % 9) + scale / 9 * 4 + packed_group_bytes(scale % 9);
 }
 
-/// Calls group(count of digits, their value) from left to right over packed_decimal_size bytes at `p`; returns
-/// the sign through `negative`. False when a group holds more than its digits allow.
+/// Calls group(count of digits, their value) from left to right over packed_decimal_size bytes at `p`;
+/// returns the sign through `negative`. False when a group holds more than its digits allow.
 template <typename Group>
-inline bool unpack_decimal(const uint8_t* p, uint32_t precision, uint32_t scale, bool& negative, Group&& group) {
+inline bool unpack_decimal(const uint8_t* p, uint32_t precision, uint32_t scale, bool& negative,
+                           Group&& group) {
     constexpr uint32_t kLimits[] = {1,      10,      100,      1000,      10000,
                                     100000, 1000000, 10000000, 100000000, 1000000000};
     uint32_t whole = precision - scale;

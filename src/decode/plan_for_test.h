@@ -19,7 +19,8 @@ inline TablePlan plan_for_test(std::vector<TestColumn> columns) {
     plan.source.name = "t";
     for (TestColumn& column : columns) {
         if (column.source.name.empty()) column.source.name = "c" + std::to_string(plan.columns.size());
-        plan.columns.push_back({column.source.name, column.target, static_cast<uint32_t>(plan.columns.size())});
+        plan.columns.push_back(
+            {column.source.name, column.target, static_cast<uint32_t>(plan.columns.size())});
         plan.source.columns.push_back(std::move(column.source));
     }
     plan.sorting_key = {0};

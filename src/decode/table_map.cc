@@ -1,5 +1,6 @@
-// TABLE_MAP_EVENT: table id 6 | flags 2 | database (length 1, bytes, 0) | table (the same) | column count | types,
-// 1 each | metadata (length, bytes) | bitmap of nullable columns | optional metadata: type 1, length, value ...
+// TABLE_MAP_EVENT: table id 6 | flags 2 | database (length 1, bytes, 0) | table (the same) | column count |
+// types, 1 each | metadata (length, bytes) | bitmap of nullable columns | optional metadata: type 1, length,
+// value ...
 
 #include "decode/event_bodies.h"
 #include "decode/event_types.h"
@@ -44,7 +45,8 @@ bool read_metadata(ByteReader& metadata, TableMapColumn& column) {
         case kVectorField:
         case kMariadbBlobCompressedField:
             column.metadata = metadata.u8();
-            if (column.metadata < 1 || column.metadata > 4) metadata.fail("length of a BLOB is not 1 to 4 bytes");
+            if (column.metadata < 1 || column.metadata > 4)
+                metadata.fail("length of a BLOB is not 1 to 4 bytes");
             return true;
         case kVarcharField:
         case kVarStringField:
@@ -78,7 +80,8 @@ bool read_metadata(ByteReader& metadata, TableMapColumn& column) {
             }
             column.type = static_cast<uint8_t>(real);
             column.metadata = static_cast<uint16_t>(length);
-            if (real != kStringField && real != kEnumField && real != kSetField) metadata.fail("bad string type");
+            if (real != kStringField && real != kEnumField && real != kSetField)
+                metadata.fail("bad string type");
             if ((real == kEnumField && length != 1 && length != 2) ||
                 (real == kSetField && (length < 1 || length > 8))) {
                 metadata.fail("bad width of an ENUM or SET");
@@ -92,8 +95,8 @@ bool read_metadata(ByteReader& metadata, TableMapColumn& column) {
 
 bool is_numeric(uint8_t type) {
     return type == kTinyField || type == kShortField || type == kInt24Field || type == kLongField ||
-           type == kLongLongField || type == kNewDecimalField || type == kFloatField || type == kDoubleField ||
-           type == kYearField;
+           type == kLongLongField || type == kNewDecimalField || type == kFloatField ||
+           type == kDoubleField || type == kYearField;
 }
 
 void read_optional_metadata(ByteReader fields, TableMapEvent& event) {
@@ -140,7 +143,8 @@ TableMapEvent parse_table_map(ByteReader body, size_t id_bytes) {
             break;
         }
     }
-    if (event.first_unknown == event.columns.size() && !metadata.empty()) metadata.fail("longer than its columns");
+    if (event.first_unknown == event.columns.size() && !metadata.empty())
+        metadata.fail("longer than its columns");
     ByteSpan nullable = body.bytes((count + 7) / 8);
     for (size_t i = 0; i < event.columns.size(); ++i) {
         event.columns[i].nullable = (nullable[i / 8] >> i % 8 & 1) != 0;
@@ -148,7 +152,8 @@ TableMapEvent parse_table_map(ByteReader body, size_t id_bytes) {
     event.optional_metadata = body.rest();
     // With an unknown type it is not known which columns the signs belong to.
     if (event.first_unknown == event.columns.size()) {
-        read_optional_metadata(ByteReader(event.optional_metadata, "binlog: optional metadata of a table map"), event);
+        read_optional_metadata(
+            ByteReader(event.optional_metadata, "binlog: optional metadata of a table map"), event);
     }
     return event;
 }

@@ -270,7 +270,8 @@ void TextRowDecoder::append(const char* const* values, const unsigned long* leng
         switch (steps_[i].op) {
             case Op::kSigned: {
                 auto value = parse_number<int64_t>(rule, text);
-                if (value < steps_[i].min || value > static_cast<int64_t>(steps_[i].max)) bad_text(rule, text);
+                if (value < steps_[i].min || value > static_cast<int64_t>(steps_[i].max))
+                    bad_text(rule, text);
                 append_int(rule, out, static_cast<uint64_t>(value));
                 break;
             }

@@ -18,8 +18,8 @@ std::string select_expression(const SourceColumn& column);
 /// Reading and appending allocate nothing per row.
 class TextRowDecoder {
   public:
-    /// The plan outlives the decoder. Throws Error(kFailPipe) naming the column when a target type cannot hold
-    /// its source type.
+    /// The plan outlives the decoder. Throws Error(kFailPipe) naming the column when a target type cannot
+    /// hold its source type.
     explicit TextRowDecoder(const TablePlan& plan);
     TextRowDecoder(TextRowDecoder&&) noexcept;
     TextRowDecoder& operator=(TextRowDecoder&&) noexcept;

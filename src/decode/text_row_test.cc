@@ -59,8 +59,12 @@ SourceColumn decimal(uint8_t precision, uint8_t scale) {
     column.scale = scale;
     return column;
 }
-SourceColumn datetime(uint8_t fsp) { return with_fsp(column_for_test(Type::kDateTime, "datetime"), fsp); }
-SourceColumn time(uint8_t fsp) { return with_fsp(column_for_test(Type::kTime, "time"), fsp); }
+SourceColumn datetime(uint8_t fsp) {
+    return with_fsp(column_for_test(Type::kDateTime, "datetime"), fsp);
+}
+SourceColumn time(uint8_t fsp) {
+    return with_fsp(column_for_test(Type::kTime, "time"), fsp);
+}
 
 TEST(SelectExpressionTest, ReadsExactly) {
     auto expression = [](Type type) {
@@ -80,6 +84,7 @@ TEST(TextRowTest, Integers) {
     EXPECT_EQ(tiny.value<int8_t>("-128"), -128);
     EXPECT_EQ(tiny.value<int8_t>("007"), 7);
     EXPECT_NE(tiny.error("128").find("'128' for tinyint, in column c0 (table db.t)"), std::string::npos);
+    EXPECT_NE(tiny.error("-129").find("'-129'"), std::string::npos);
     EXPECT_NE(tiny.error("1x").find("'1x'"), std::string::npos);
     EXPECT_NE(tiny.error("").find("''"), std::string::npos);
 
@@ -229,7 +234,8 @@ TEST(TextRowTest, TextAndBinary) {
     EXPECT_EQ(text(Type::kEnum, 0, ""), "");
     SourceColumn binary = column_for_test(Type::kBinary, "binary(2)");
     binary.length = 2;
-    EXPECT_NE(Fixture(binary, {Kind::kString}).error("abc").find("3 bytes came for binary(2)"), std::string::npos);
+    EXPECT_NE(Fixture(binary, {Kind::kString}).error("abc").find("3 bytes came for binary(2)"),
+              std::string::npos);
 }
 
 TEST(TextRowTest, NullIsNullOrTheDefault) {
@@ -261,7 +267,8 @@ TEST(ValuesTest, DaysFromCivil) {
     EXPECT_EQ(day, -25567);
     for (uint32_t year = 1900; year <= 2299; ++year) {
         for (uint32_t month = 1; month <= 12; ++month) {
-            for (uint32_t d = 1; d <= days_in_month(year, month); ++d) ASSERT_EQ(days_from_civil(year, month, d), day++);
+            for (uint32_t d = 1; d <= days_in_month(year, month); ++d)
+                ASSERT_EQ(days_from_civil(year, month, d), day++);
         }
     }
     EXPECT_EQ(day, 120530);

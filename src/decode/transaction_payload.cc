@@ -89,7 +89,8 @@ ByteSpan TransactionPayload::next() {
     while (event_.size() < size) {
         size_t from = event_.size();
         event_.resize(std::min(size, from + std::max(kChunk, from)));
-        if (fill(event_.data() + from, event_.size() - from) < event_.size() - from) damaged("ends inside an event");
+        if (fill(event_.data() + from, event_.size() - from) < event_.size() - from)
+            damaged("ends inside an event");
     }
     return event_;
 }

@@ -1,6 +1,6 @@
 #pragma once
-// MySQL's TRANSACTION_PAYLOAD_EVENT (8.0.20+, binlog_transaction_compression): the events of a transaction, one
-// after the other, without checksums, as one zstd stream.
+// MySQL's TRANSACTION_PAYLOAD_EVENT (8.0.20+, binlog_transaction_compression): the events of a transaction,
+// one after the other, without checksums, as one zstd stream.
 //
 // Layout: fields of type, length, value (each number length-encoded): 1 payload size, 2 compression (0 zstd,
 // 255 none), 3 uncompressed size; 0 ends them; then the payload.
@@ -18,7 +18,8 @@ class TransactionPayload {
     TransactionPayload();
     ~TransactionPayload();
 
-    /// `body` follows the event's common header and stays valid until the last next(). Throws Error(kFailPipe).
+    /// `body` follows the event's common header and stays valid until the last next(). Throws
+    /// Error(kFailPipe).
     void open(ByteReader body);
     /// The next inner event, header included, valid until the following call; empty at the end.
     /// Throws Error(kFailPipe) when the stream is damaged or ends inside an event.

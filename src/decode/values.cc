@@ -79,7 +79,8 @@ bool holds(const SourceColumn& column, const TargetType& type) {
         case SourceType::kDecimal:
             return type.kind >= TargetKind::kDecimal32 && type.kind <= TargetKind::kDecimal256 &&
                    type.scale == column.scale && type.precision >= column.precision &&
-                   (type.width() > 4 || column.precision <= 9) && (type.width() > 8 || column.precision <= 18) &&
+                   (type.width() > 4 || column.precision <= 9) &&
+                   (type.width() > 8 || column.precision <= 18) &&
                    (type.width() > 16 || column.precision <= 38);
         case SourceType::kFloat:
             return type.kind == TargetKind::kFloat32 || type.kind == TargetKind::kFloat64;
@@ -151,7 +152,8 @@ bool repair_date(const ColumnRule& rule, BlockColumn& out, DateTimeParts& parts)
     if (rule.invalid_dates == InvalidDatePolicy::kError) {
         std::string text = padded(parts.year, 4) + '-' + padded(parts.month, 2) + '-' + padded(parts.day, 2);
         if (rule.source->type != SourceType::kDate) {
-            text += ' ' + padded(parts.hour, 2) + ':' + padded(parts.minute, 2) + ':' + padded(parts.second, 2);
+            text +=
+                ' ' + padded(parts.hour, 2) + ':' + padded(parts.minute, 2) + ':' + padded(parts.second, 2);
             if (parts.micros != 0) text += '.' + padded(parts.micros, 6);
         }
         rule.fail("ClickHouse cannot hold the date '" + text + "'",
@@ -177,7 +179,8 @@ void append_binary(const ColumnRule& rule, BlockColumn& out, std::string_view by
     size_t size = rule.source->length;
     if (bytes.size() == size) return out.append_string(bytes);
     if (bytes.size() > size) {
-        rule.fail("a value of " + std::to_string(bytes.size()) + " bytes came for " + rule.source->column_type);
+        rule.fail("a value of " + std::to_string(bytes.size()) + " bytes came for " +
+                  rule.source->column_type);
     }
     std::array<char, 255> padded_bytes{};  // BINARY is at most 255 bytes long
     if (size > padded_bytes.size()) rule.fail("BINARY of more than 255 bytes");

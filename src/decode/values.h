@@ -2,8 +2,8 @@
 // From a value's parts to its bytes in a target column: the rules that both ways in share, so that the
 // snapshot (text) and the binary log give the same value for the same row.
 //
-// Dates that ClickHouse cannot hold (Date32 and DateTime64 go from 1900-01-01 to 2299-12-31) follow the pipe's
-// InvalidDatePolicy; each is counted in its column. Under kClamp:
+// Dates that ClickHouse cannot hold (Date32 and DateTime64 go from 1900-01-01 to 2299-12-31) follow the
+// pipe's InvalidDatePolicy; each is counted in its column. Under kClamp:
 //   0000-00-00             1970-01-01, the time of day stays
 //   month or day 0         the missing part becomes 01 (2024-00-15 -> 2024-01-15)
 //   2024-02-31             the month's last day (sql_mode ALLOW_INVALID_DATES stores such dates)
@@ -64,14 +64,16 @@ constexpr uint32_t days_in_month(uint32_t year, uint32_t month) {
 }
 
 inline bool date_fits(const DateTimeParts& p) {
-    return p.year >= 1900 && p.year <= 2299 && p.month - 1u < 12u && p.day - 1u < days_in_month(p.year, p.month);
+    return p.year >= 1900 && p.year <= 2299 && p.month - 1u < 12u &&
+           p.day - 1u < days_in_month(p.year, p.month);
 }
 
 inline int64_t micros_to_ticks(const ColumnRule& rule, uint32_t micros) {
     return micros / rule.micros_divisor * rule.micros_factor;
 }
 
-inline void append_date(const ColumnRule& rule, BlockColumn& out, uint32_t year, uint32_t month, uint32_t day) {
+inline void append_date(const ColumnRule& rule, BlockColumn& out, uint32_t year, uint32_t month,
+                        uint32_t day) {
     DateTimeParts parts{year, month, day};
     if (!date_fits(parts) && !repair_date(rule, out, parts)) return out.append_null();
     out.append<int32_t>(days_from_civil(parts.year, parts.month, parts.day));
@@ -90,12 +92,14 @@ inline void append_timestamp(const ColumnRule& rule, BlockColumn& out, uint32_t 
     out.append<int64_t>(seconds * rule.ticks_per_second + micros_to_ticks(rule, micros));
 }
 
-inline void append_time(const ColumnRule& rule, BlockColumn& out, bool negative, uint32_t seconds, uint32_t micros) {
+inline void append_time(const ColumnRule& rule, BlockColumn& out, bool negative, uint32_t seconds,
+                        uint32_t micros) {
     int64_t ticks = seconds * rule.ticks_per_second + micros_to_ticks(rule, micros);
     out.append<int64_t>(negative ? -ticks : ticks);
 }
 
-/// An integer as 64 bits of two's complement; the rule's constructor has checked that the target is wide enough.
+/// An integer as 64 bits of two's complement; the rule's constructor has checked that the target is wide
+/// enough.
 inline void append_int(const ColumnRule& rule, BlockColumn& out, uint64_t value) {
     switch (rule.kind) {
         case TargetKind::kBool:

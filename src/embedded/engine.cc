@@ -21,8 +21,6 @@
 #include "embedded/http_probe.h"
 #include "embedded/library.h"
 
-extern char** environ;
-
 namespace penstock {
 namespace {
 

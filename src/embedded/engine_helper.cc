@@ -110,6 +110,7 @@ int run_engine_helper(const fs::path& directory, const fs::path& library_path) {
                                                       "SELECT * FROM file('{}', 'LineAsString') FORMAT Null",
                                                       fifo)};
     std::vector<char*> argv;
+    argv.reserve(arguments.size());
     for (std::string& argument : arguments) argv.push_back(argument.data());
     void* result = query_command_line(static_cast<int>(argv.size()), argv.data());
 

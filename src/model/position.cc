@@ -17,7 +17,9 @@ constexpr uint64_t kMaxGno = INT64_MAX - 1;  // MySQL manual, "GTID Format and S
     throw Error(Disposition::kFailPipe, "position", message);
 }
 
-bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+bool is_space(char c) {
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
 
 std::string_view trim(std::string_view text) {
     while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
@@ -116,7 +118,8 @@ GtidSet GtidSet::parse(std::string_view text) {
         while (!parts.empty()) {
             std::string_view part = take_part(parts, ':');
             if (is_tag(part)) {
-                if (wants_interval && !source.tag.empty()) bad("GTID set", entry, text, "no interval after a tag");
+                if (wants_interval && !source.tag.empty())
+                    bad("GTID set", entry, text, "no interval after a tag");
                 source.tag = lower(part);
                 wants_interval = true;
                 continue;
@@ -162,7 +165,9 @@ std::string GtidSet::to_string() const {
     return text;
 }
 
-void GtidSet::add(const GtidSource& source, uint64_t gno) { add(source, Interval{gno, gno}); }
+void GtidSet::add(const GtidSource& source, uint64_t gno) {
+    add(source, Interval{gno, gno});
+}
 
 void GtidSet::add(const GtidSource& source, Interval interval) {
     std::vector<Interval>& list = intervals_[source];
@@ -172,7 +177,8 @@ void GtidSet::add(const GtidSource& source, Interval interval) {
         return;
     }
     // Intervals that overlap or touch the new one: [from, to).
-    auto from = std::find_if(list.begin(), list.end(), [&](const Interval& i) { return i.last + 1 >= interval.first; });
+    auto from = std::find_if(list.begin(), list.end(),
+                             [&](const Interval& i) { return i.last + 1 >= interval.first; });
     auto to = std::find_if(from, list.end(), [&](const Interval& i) { return i.first > interval.last + 1; });
     if (from != to) {
         interval.first = std::min(interval.first, from->first);
@@ -194,7 +200,9 @@ bool GtidSet::contains(const GtidSource& source, uint64_t gno) const {
                        [&](const Interval& i) { return i.first <= gno && gno <= i.last; });
 }
 
-bool GtidSet::contains(const GtidSet& other) const { return other.minus(*this).empty(); }
+bool GtidSet::contains(const GtidSet& other) const {
+    return other.minus(*this).empty();
+}
 
 GtidSet GtidSet::minus(const GtidSet& other) const {
     GtidSet result;
@@ -273,7 +281,8 @@ bool MariadbGtidPos::contains(const MariadbGtid& gtid) const {
 }
 
 bool MariadbGtidPos::contains(const MariadbGtidPos& other) const {
-    return std::all_of(other.last_.begin(), other.last_.end(), [&](const auto& entry) { return contains(entry.second); });
+    return std::all_of(other.last_.begin(), other.last_.end(),
+                       [&](const auto& entry) { return contains(entry.second); });
 }
 
 bool FilePosition::at_or_after(const FilePosition& other) const {
@@ -292,7 +301,8 @@ Position Position::parse(std::string_view text) {
         std::string_view rest = text.substr(kFile.size());
         size_t colon = rest.rfind(':');
         FilePosition position;
-        if (colon == std::string_view::npos || colon == 0 || !parse_number(rest.substr(colon + 1), position.offset)) {
+        if (colon == std::string_view::npos || colon == 0 ||
+            !parse_number(rest.substr(colon + 1), position.offset)) {
             bad("file position", rest, text, "expected NAME:OFFSET");
         }
         position.file = std::string(rest.substr(0, colon));

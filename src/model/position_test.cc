@@ -13,7 +13,9 @@ namespace {
 const char kA[] = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
 const char kB[] = "4e11fa47-71ca-11e1-9e33-c80aa9429562";
 
-std::string round(const std::string& text) { return GtidSet::parse(text).to_string(); }
+std::string round(const std::string& text) {
+    return GtidSet::parse(text).to_string();
+}
 
 std::string error_of(const std::function<void()>& action) {
     try {
@@ -38,7 +40,8 @@ TEST(GtidSetTest, PrintsCanonically) {
 TEST(GtidSetTest, KeepsTagsApart) {
     std::string text = std::string(kA) + ":1-5:blue:1-3:7:red:2";
     EXPECT_EQ(round(text), text);
-    EXPECT_EQ(round(std::string(kA) + ":Blue:1," + kA + ":blue:2," + kA + ":4"), std::string(kA) + ":4:blue:1-2");
+    EXPECT_EQ(round(std::string(kA) + ":Blue:1," + kA + ":blue:2," + kA + ":4"),
+              std::string(kA) + ":4:blue:1-2");
     GtidSet set = GtidSet::parse(text);
     GtidSource source = GtidSource::parse_uuid(kA);
     EXPECT_TRUE(set.contains(source, 5));
@@ -148,8 +151,9 @@ TEST(FilePositionTest, OrdersByNumberThenOffset) {
 }
 
 TEST(PositionTest, RoundTrips) {
-    for (std::string text : {std::string(), std::string("mysql-gtid:") + kA + ":1-5:blue:1", std::string("mysql-gtid:"),
-                             std::string("mariadb-gtid:0-1-100,2-5-7"), std::string("file:binlog.000042:12884901888")}) {
+    for (std::string text :
+         {std::string(), std::string("mysql-gtid:") + kA + ":1-5:blue:1", std::string("mysql-gtid:"),
+          std::string("mariadb-gtid:0-1-100,2-5-7"), std::string("file:binlog.000042:12884901888")}) {
         EXPECT_EQ(Position::parse(text).to_string(), text);
     }
     EXPECT_TRUE(Position::parse("").none());

@@ -29,7 +29,8 @@ void require_source(const PipeSpec& spec) {
         if (failed++ == 0) first = &item;
     }
     if (first == nullptr) return;
-    std::string message = first->name + ": found " + first->found + ", needed " + first->needed;
+    std::string message = first->found;  // of the connection: the error itself
+    if (first->name != "connection") message = first->name + ": found " + first->found + ", needed " + first->needed;
     if (failed > 1) message += " (and " + std::to_string(failed - 1) + " more; penstock check lists them)";
     throw Error(Disposition::kUsage, "check the source", message,
                 first->fix_sql.empty() ? "" : "Fix: " + first->fix_sql);

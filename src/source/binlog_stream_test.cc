@@ -75,6 +75,7 @@ TEST_P(BinlogStreamTest, FromTheVeryBeginning) {
 TEST_P(BinlogStreamTest, AQuietLogBeats) {
     BinlogStreamOptions options;
     options.heartbeat = milliseconds(200);
+    options.read_timeout = std::chrono::seconds(5);
     auto stream = BinlogStream::open(endpoint_, info_, here(ReplicationMechanism::kGtid), options);
     const auto start = steady_clock::now();
     for (int beats = 0; beats < 3;) beats += is_heartbeat(stream.next()) ? 1 : 0;

@@ -81,9 +81,10 @@ class SourceCheck {
 
     void check_server() {
         const bool wants_mariadb = endpoint_.type.find("mariadb") != std::string::npos;
-        require("flavour", wants_mariadb == info_.mariadb(), info_.display_name(),
-                wants_mariadb ? "a MariaDB server, as the source's type says"
-                              : "a MySQL server, as the source's type says (use type mariadb for MariaDB)");
+        // The flavour is detected; a wrong type in the pipe changes nothing but should be put right.
+        add("flavour", wants_mariadb == info_.mariadb() ? State::kOk : State::kWarning, info_.display_name(),
+            wants_mariadb ? "a MariaDB server, as the source's type says"
+                          : "a MySQL server, as the source's type says (use type mariadb for MariaDB)");
         require("version", info_.mariadb() ? info_.at_least(10, 0, 2) : info_.at_least(5, 7),
                 info_.version_text, info_.mariadb() ? "10.0.2 or newer" : "5.7 or newer");
     }

@@ -157,7 +157,7 @@ void read_columns(MysqlConnection& connection, const ServerInfo& info, const std
 void read_keys(MysqlConnection& connection, const std::string& filter, Facts& facts) {
     // The expression of a functional part stands in for a column name that is NULL (MySQL 8.0.13+).
     auto rows = connection.query(
-        "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, NULLABLE, INDEX_TYPE "
+        "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, INDEX_TYPE "
         "FROM information_schema.STATISTICS WHERE NON_UNIQUE = 0 AND " +
         filter + " ORDER BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX");
     for (const auto& row : rows) {
@@ -171,7 +171,7 @@ void read_keys(MysqlConnection& connection, const std::string& filter, Facts& fa
         const bool primary = index == "PRIMARY";
         // A hash index of MariaDB (unique over long columns) cannot give rows in order.
         const bool fit = column != columns.end() && !column->nullable &&
-                         (primary || (!row[4] && text_of(row[5]) != "YES" && text_of(row[6]) != "HASH"));
+                         (primary || (!row[4] && text_of(row[5]) != "HASH"));
         if (!fit) {
             table.unfit.insert(index);
             continue;

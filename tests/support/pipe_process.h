@@ -1,0 +1,64 @@
+#pragma once
+// A pipe of the program under test: its file, its data directory, its process.
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "model/pipe_spec.h"
+#include "source/server_info.h"
+#include "support/subprocess.h"
+
+namespace penstock::test {
+
+/// What a test chooses of a pipe. The target database is called as the source database and is dropped first.
+struct PipeChoice {
+    std::string server = "MYSQL";  ///< of source_endpoint
+    std::string database;
+    std::string mode = "cdc";
+    std::string mechanism = "GTID";
+    std::string more_settings;            ///< lines of settings, "key: value", each ended by a newline
+    std::vector<std::string> mappings;    ///< table names, or inline mappings without the schema: "{sourceTable: ...}"
+};
+
+class PipeProcess {
+  public:
+    explicit PipeProcess(const PipeChoice& choice);
+
+    void start();
+    Background& process() { return *running_; }
+    /// SIGINT, then the exit code.
+    int pause();
+    /// Runs to the end in the foreground.
+    Finished run_to_end();
+
+    /// `penstock status --output json`; null while there is no such pipe.
+    nlohmann::json status() const;
+    Finished verify() const;
+
+    /// Polls the status until `condition` holds; false when the process ended or three minutes passed.
+    bool wait_for(const std::function<bool(const nlohmann::json&)>& condition);
+    bool wait_for_state(const std::string& state);
+    /// Running, and everything committed at the source before the call is acknowledged.
+    bool wait_until_caught_up();
+
+    std::string log() const { return read_file(log_file()); }
+    const SourceEndpoint& endpoint() const { return endpoint_; }
+
+  private:
+    std::string file() const { return directory_.path() + "/pipe.yaml"; }
+    std::string log_file() const { return directory_.path() + "/log"; }
+    std::vector<std::string> command(const std::string& name, bool with_target) const;
+
+    TemporaryDirectory directory_;
+    SourceEndpoint endpoint_;
+    ReplicationMechanism mechanism_;
+    std::vector<std::string> target_options_;
+    std::unique_ptr<Background> running_;
+};
+
+}  // namespace penstock::test
