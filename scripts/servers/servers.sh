@@ -72,6 +72,8 @@ open_state() {
     mkdir -p -m 711 "$state"
     state=$(cd "$state" && pwd)
     [ -O "$state" ] || die "$state belongs to somebody else; choose another with --state DIR"
+    # The servers run as another user and must get through to what is theirs.
+    chmod a+x "$state"
 }
 
 # The variables of one server, in DIR/env.

@@ -377,7 +377,8 @@ VerifyResult verify_table(const TablePlan& plan, MysqlConnection& source, ClickH
     }
     Layout layout(plan);
     VerifyResult result;
-    source.execute("SET SESSION max_sort_length = 65536");  // long keys are ordered by all of their bytes
+    // Older servers order by the first 1024 bytes only; the newer ones seen (9.7, 10.11) take them all.
+    source.execute("SET SESSION max_sort_length = 65536");
     KeyRange range;
     for (;;) {
         std::optional<std::string> boundary = next_boundary(layout, source, range.low, range_rows);
