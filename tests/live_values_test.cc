@@ -1,6 +1,5 @@
-// The two ways in against each other on real servers: for the same rows, the snapshot's text path and the
-// binary log's path must give the same bytes in every column. Servers come from PENSTOCK_TEST_MYSQL_HOST,
-// _PORT, _USER, _PASSWORD and PENSTOCK_TEST_MARIADB_...; a flavour that is not there is skipped.
+// The two ways in against each other on the real servers of ./dev test: for the same rows, the snapshot's
+// text path and the binary log's path must give the same bytes in every column.
 
 #include <cmath>
 #include <cstdio>
@@ -20,6 +19,7 @@
 #include "source/binlog_stream.h"
 #include "source/server_info.h"
 #include "source/table_definition.h"
+#include "support/servers.h"
 
 namespace penstock {
 namespace {
@@ -313,33 +313,10 @@ std::vector<TestColumn> all_columns(bool mariadb) {
     return columns;
 }
 
-struct Server {
-    SourceEndpoint endpoint;
-    bool there = false;
-};
-
-Server server_of(const std::string& name) {
-    auto variable = [&](const char* part) {
-        const char* value = std::getenv(("PENSTOCK_TEST_" + name + part).c_str());
-        return std::string(value == nullptr ? "" : value);
-    };
-    Server server;
-    server.endpoint.host = variable("_HOST");
-    server.there = !server.endpoint.host.empty();
-    if (!server.there) return server;
-    server.endpoint.port = static_cast<uint16_t>(std::stoi(variable("_PORT")));
-    server.endpoint.username = variable("_USER");
-    server.endpoint.password = variable("_PASSWORD");
-    server.endpoint.disable_tls = true;
-    return server;
-}
-
 class LiveValuesTest : public testing::TestWithParam<const char*> {
   protected:
     void SetUp() override {
-        Server server = server_of(GetParam());
-        if (!server.there) GTEST_SKIP() << "no PENSTOCK_TEST_" << GetParam() << "_HOST";
-        endpoint_ = server.endpoint;
+        endpoint_ = test::source_endpoint(GetParam());
         connection_ = std::make_unique<MysqlConnection>(MysqlConnection::open(endpoint_));
         info_ = read_server_info(*connection_);
         database_ = "penstock_values_" + std::to_string(getpid());

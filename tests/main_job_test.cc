@@ -105,7 +105,8 @@ TEST_P(MainJob, EndsEqual) {
 INSTANTIATE_TEST_SUITE_P(
     Servers, MainJob,
     testing::Values(Scenario{"mysql_gtid", "MYSQL", "GTID", 0}, Scenario{"mysql_file", "MYSQL", "FILE_POS", 0},
-                    Scenario{"mariadb_gtid", "MARIADB", "GTID", 0}, Scenario{"mysql_gtid_killed", "MYSQL", "GTID", 10},
+                    Scenario{"mariadb_gtid", "MARIADB", "GTID", 0},
+                    Scenario{"mariadb_file", "MARIADB", "FILE_POS", 0}, Scenario{"mysql_gtid_killed", "MYSQL", "GTID", 10},
                     Scenario{"mysql_file_killed", "MYSQL", "FILE_POS", 10},
                     Scenario{"mariadb_gtid_killed", "MARIADB", "GTID", 10}),
     [](const auto& instance) { return std::string(instance.param.name); });

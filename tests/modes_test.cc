@@ -140,6 +140,26 @@ TEST_P(Modes, ATransactionLargerThanABlockArrivesWhole) {
     EXPECT_EQ(pipe.verify().exit_code, 0);
 }
 
+TEST_P(Modes, CompressedTransactionsAreChangesLikeOthers) {
+    fill(2);
+    PipeProcess pipe(choice_);
+    pipe.start();
+    ASSERT_TRUE(pipe.wait_for_state("Running")) << pipe.log();
+    const bool mysql = choice_.server == "MYSQL";
+    source_->execute(mysql ? "SET SESSION binlog_transaction_compression = ON" : "SET GLOBAL log_bin_compress = ON");
+    source_->execute("BEGIN");
+    source_->execute("INSERT INTO t (v, w) VALUES (0, REPEAT('z', 1000))");
+    for (int i = 0; i < 15; ++i) source_->execute("INSERT INTO t (v, w) SELECT v, w FROM t WHERE w LIKE 'zz%'");  // 65 MB
+    source_->execute("UPDATE t SET v = 7 WHERE id % 5 = 0");
+    source_->execute("DELETE FROM t WHERE id % 5 = 1");
+    source_->execute("COMMIT");
+    source_->execute(mysql ? "SET SESSION binlog_transaction_compression = OFF" : "SET GLOBAL log_bin_compress = OFF");
+    ASSERT_TRUE(pipe.wait_until_caught_up()) << pipe.log();
+    EXPECT_EQ(pipe.pause(), 0);
+    Finished verified = pipe.verify();
+    EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+}
+
 TEST_P(Modes, ChangesThatAreNotAppliedFailThePipeLoudly) {
     for (const char* sql : {"TRUNCATE TABLE t", "ALTER TABLE t ADD COLUMN extra INT", "RENAME TABLE t TO t_old"}) {
         fill(3);

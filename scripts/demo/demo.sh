@@ -17,7 +17,9 @@ pid_of_trickle=
 
 clean_up() {
     local code=$?
-    trap - EXIT INT TERM
+    # A second Ctrl-C must not cut the cleaning short, in this shell or below.
+    trap - EXIT
+    trap '' INT TERM
     # In the order of the data: writer, pipe (with its engine), source.
     stop_trickle
     [ ! -d "$work/pipe" ] || end_process "$work/pipe" || true

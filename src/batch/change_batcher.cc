@@ -18,9 +18,8 @@ struct ChangeBatcher::Table {
 struct ChangeBatcher::MapEntry {
     Table* table = nullptr;  // null: not mapped
     std::unique_ptr<BinlogRowDecoder> decoder;
-    // What the decoder was built for; the columns' views are not read.
-    std::vector<TableMapColumn> columns;
-    std::string optional_metadata;
+    size_t columns = 0;
+    std::string definition;  // of the table map that the decoder was built for
 };
 
 namespace {
@@ -37,17 +36,6 @@ std::string name_key(std::string_view database, std::string_view table, bool low
     key.append(database).push_back('\0');
     key.append(table);
     return lower_case ? lower(key) : key;
-}
-
-bool same_columns(const TableMapEvent& event, const std::vector<TableMapColumn>& columns,
-                  std::string_view optional_metadata) {
-    if (event.columns.size() != columns.size()) return false;
-    for (size_t i = 0; i < columns.size(); ++i) {
-        const TableMapColumn& a = event.columns[i];
-        const TableMapColumn& b = columns[i];
-        if (a.type != b.type || a.metadata != b.metadata || a.nullable != b.nullable) return false;
-    }
-    return as_text(event.optional_metadata) == optional_metadata;
 }
 
 }  // namespace
@@ -286,11 +274,11 @@ void ChangeBatcher::handle(const TableMapEvent& event) {
         return;
     }
     bool ready = entry.decoder != nullptr || table->skip_transaction;
-    if (ready && entry.table == table && same_columns(event, entry.columns, entry.optional_metadata)) return;
+    if (ready && entry.table == table && as_text(event.definition) == entry.definition) return;
     entry.table = table;
     entry.decoder.reset();
-    entry.columns = event.columns;
-    entry.optional_metadata = as_text(event.optional_metadata);
+    entry.columns = event.columns.size();
+    entry.definition = as_text(event.definition);
     if (table->skip_transaction) return;  // an older schema may be in force there; no row is read
     entry.decoder = std::make_unique<BinlogRowDecoder>(*table->mapped.plan, event);
 }
@@ -305,9 +293,9 @@ void ChangeBatcher::handle(const RowsEvent& event) {
     MapEntry& entry = found->second;
     if (entry.table == nullptr) return;
     Table& table = *entry.table;
-    if (event.column_count != entry.columns.size()) {
+    if (event.column_count != entry.columns) {
         fail("a rows event has " + std::to_string(event.column_count) + " columns, its table map " +
-                 std::to_string(entry.columns.size()),
+                 std::to_string(entry.columns),
              "The log is damaged; resync the pipe", &table);
     }
     if (!in_transaction_) {

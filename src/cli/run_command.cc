@@ -1,7 +1,8 @@
 // penstock run PIPE.yaml: one pipe in the foreground.
 
-#include <csignal>
+#include <map>
 #include <stop_token>
+#include <string>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -18,7 +19,10 @@
 namespace penstock {
 namespace {
 
-int run(const CommonOptions& options, const std::string& file) {
+const std::map<std::string, Compression> compressions = {
+    {"zstd", Compression::kZstd}, {"lz4", Compression::kLz4}, {"none", Compression::kNone}};
+
+int run(const CommonOptions& options, const std::string& file, const std::string& compression) {
     PipeSpec spec = load_pipe_file(file);
     std::stop_source stop;
     SignalWatcher signals(stop);  // before any thread, so that all inherit the blocked signals
@@ -29,7 +33,8 @@ int run(const CommonOptions& options, const std::string& file) {
     PipeState end;
     {
         ProgressDisplay display(progress, spec.name, options.json());
-        end = run_pipe(spec, destination.endpoint(), catalog, progress, stop.get_token());
+        end = run_pipe(spec, destination.endpoint(), compressions.at(compression), catalog, progress,
+                       stop.get_token());
     }
     if (options.json()) {
         fmt::print("{{\"pipe\": {}, \"state\": \"{}\"}}\n", json_string(spec.name), state_name(end));
@@ -50,11 +55,15 @@ void add_run_command(CLI::App& app, Action& action) {
                                   "next run goes on from the checkpoint, also after a crash.");
     auto options = std::make_shared<CommonOptions>();
     auto file = std::make_shared<std::string>();
+    auto compression = std::make_shared<std::string>("zstd");
     command->add_option("PIPE", *file, "The pipe file, YAML or JSON")->required();
     add_data_dir_option(*command, *options);
     add_clickhouse_options(*command, *options);
+    command->add_option("--compression", *compression, "Of what is sent to ClickHouse: zstd, lz4 or none")
+        ->check(CLI::IsMember({"zstd", "lz4", "none"}))
+        ->capture_default_str();
     add_output_option(*command, *options);
-    command->callback([=, &action] { action = [=] { return run(*options, *file); }; });
+    command->callback([=, &action] { action = [=] { return run(*options, *file, *compression); }; });
 }
 
 }  // namespace penstock

@@ -9,8 +9,9 @@ namespace penstock {
 
 using std::chrono::milliseconds;
 
-BlockWriter::BlockWriter(const ClickHouseEndpoint& endpoint, Progress* progress, std::stop_token stop)
-    : client_(endpoint), progress_(progress), stop_(std::move(stop)) {}
+BlockWriter::BlockWriter(const ClickHouseEndpoint& endpoint, Compression compression, Progress* progress,
+                         std::stop_token stop)
+    : client_(endpoint), compressor_(compression), progress_(progress), stop_(std::move(stop)) {}
 
 void BlockWriter::write(const Block& block, const std::string& token) {
     body_.clear();

@@ -16,7 +16,8 @@ namespace penstock {
 class BlockWriter {
   public:
     /// `stop` ends the waiting between attempts, not an attempt under way.
-    BlockWriter(const ClickHouseEndpoint& endpoint, Progress* progress, std::stop_token stop);
+    BlockWriter(const ClickHouseEndpoint& endpoint, Compression compression, Progress* progress,
+                std::stop_token stop);
 
     /// Inserts the block under `token`: attempts that ClickHouse has seen already add nothing. Errors of
     /// kind kRetry are waited out, shown as trouble. Throws other errors at once, and the last kRetry one

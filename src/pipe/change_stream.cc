@@ -33,8 +33,8 @@ class Session {
     /// Returns on a stop; throws on any error, with both threads ended.
     void run() {
         read_start();
-        announce_if_caught_up(start_.position);
         BinlogStream stream = BinlogStream::open(context_.spec.source, context_.source_info, start_.position);
+        announce_if_caught_up(start_.position);
         std::exception_ptr apply_error;
         std::stop_source reading;  // ends the reading side: a stop from outside or an error of the other side
         std::stop_callback outside(stop_, [&] { reading.request_stop(); });
@@ -114,30 +114,36 @@ class Session {
         EventParser parser;
         ChangeBatcher batcher(std::move(tables_), start_, context_.block_bytes, replay_,
                               context_.source_info.lower_case_table_names != 0);
-        const SourceSettings& settings = context_.spec.settings;
         Clock::time_point deadline = Clock::now() + interval();
-        while (!stop.stop_requested()) {
-            Event event = parser.parse(stream.next());
+        bool queue_open = true;
+        const EventParser::Take take_event = [&](const Event& event) {
             batcher.feed(event, parser.header());
             for (uint32_t table : batcher.take_altered_tables()) {
                 check_schema_unchanged(context_, context_.plans[table], batcher.log_coordinates());
             }
-            bool close;
-            if (batcher.replaying()) {
-                close = batcher.must_close_now();
-            } else {
-                bool due = batcher.open_rows() >= settings.pull_batch_size || batcher.budget_reached() ||
-                           (batcher.moved() && Clock::now() >= deadline);
-                close = due && batcher.at_commit_edge();
-            }
-            if (!close && !batcher.budget_reached()) continue;
-            size_t block_bytes = batcher.block_bytes();
-            Chunk chunk = batcher.take(close);
-            size_t bytes = 0;
-            for (const Block& block : chunk.blocks) bytes += block.bytes();
-            if (!queue_.push({std::move(chunk), block_bytes}, bytes)) return;
+            const bool close = should_close(batcher, deadline);
+            if (!close && !batcher.budget_reached()) return;
+            queue_open = hand_over(batcher, close) && queue_open;
             deadline = Clock::now() + interval();
-        }
+        };
+        while (queue_open && !stop.stop_requested()) parser.parse_all(stream.next(), take_event);
+    }
+
+    /// A batch closes between transactions, when it is full or due; a replayed one where it closed before.
+    bool should_close(const ChangeBatcher& batcher, Clock::time_point deadline) const {
+        if (batcher.replaying()) return batcher.must_close_now();
+        if (!batcher.at_commit_edge()) return false;
+        return batcher.open_rows() >= context_.spec.settings.pull_batch_size || batcher.budget_reached() ||
+               (batcher.moved() && Clock::now() >= deadline);
+    }
+
+    /// False when the other side has ended.
+    bool hand_over(ChangeBatcher& batcher, bool close) {
+        size_t block_bytes = batcher.block_bytes();
+        Chunk chunk = batcher.take(close);
+        size_t bytes = 0;
+        for (const Block& block : chunk.blocks) bytes += block.bytes();
+        return queue_.push({std::move(chunk), block_bytes}, bytes);
     }
 
     milliseconds interval() const {

@@ -28,7 +28,9 @@ std::string block_token(const std::string& pipe_id, const Chunk& chunk, const Bl
 }  // namespace
 
 ChunkApplier::ChunkApplier(PipeContext& context, std::stop_token stop) : context_(context) {
-    for (size_t i = 0; i < kWriters; ++i) writers_.emplace_back(context.destination, context.progress, stop);
+    for (size_t i = 0; i < kWriters; ++i) {
+        writers_.emplace_back(context.destination, context.compression, context.progress, stop);
+    }
 }
 
 void ChunkApplier::apply(const Chunk& chunk, size_t block_bytes) {

@@ -7,6 +7,7 @@
 
 #include "catalog/catalog.h"
 #include "destination/clickhouse_client.h"
+#include "encode/compress.h"
 #include "model/pipe_spec.h"
 #include "model/table_plan.h"
 #include "pipe/progress.h"
@@ -22,6 +23,7 @@ struct PipeContext {
     ClickHouseEndpoint destination;
     ServerInfo source_info;
     std::vector<TablePlan> plans;  ///< by TablePlan::id
+    Compression compression = Compression::kZstd;  ///< of insert bodies
     Catalog* catalog = nullptr;
     Progress* progress = nullptr;
     size_t block_bytes = size_t{32} << 20;  ///< a block, and the rows of one chunk, are cut when they reach this

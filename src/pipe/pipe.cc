@@ -160,8 +160,8 @@ std::vector<TablePlan> load_plans(const Catalog& catalog, const std::string& pip
     return make_plans(spec, schemas, has_time64);
 }
 
-PipeState run_pipe(const PipeSpec& spec, const ClickHouseEndpoint& destination, Catalog& catalog,
-                   Progress& progress, std::stop_token stop) {
+PipeState run_pipe(const PipeSpec& spec, const ClickHouseEndpoint& destination, Compression compression,
+                   Catalog& catalog, Progress& progress, std::stop_token stop) {
     PipeRecord record = find_or_create(spec, destination, catalog);
     LifecycleLog life(catalog, record, progress);
 
@@ -169,6 +169,7 @@ PipeState run_pipe(const PipeSpec& spec, const ClickHouseEndpoint& destination, 
     context.pipe_id = record.id;
     context.spec = spec;
     context.destination = destination;
+    context.compression = compression;
     context.catalog = &catalog;
     context.progress = &progress;
 

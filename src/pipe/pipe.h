@@ -8,6 +8,7 @@
 
 #include "catalog/catalog.h"
 #include "destination/clickhouse_client.h"
+#include "encode/compress.h"
 #include "model/pipe_spec.h"
 #include "model/table_plan.h"
 #include "pipe/progress.h"
@@ -21,8 +22,8 @@ namespace penstock {
 /// A new pipe is checked first (source, tables, types, targets): Error(kUsage) then means that nothing was
 /// created anywhere. Throws Error(kUsage) too when `spec` maps other tables than the stored pipe.
 /// Returns the state at the end: Paused or Completed. Uses threads of its own; returns when all have ended.
-PipeState run_pipe(const PipeSpec& spec, const ClickHouseEndpoint& destination, Catalog& catalog,
-                   Progress& progress, std::stop_token stop);
+PipeState run_pipe(const PipeSpec& spec, const ClickHouseEndpoint& destination, Compression compression,
+                   Catalog& catalog, Progress& progress, std::stop_token stop);
 
 /// Throws Error(kUsage) naming the first setting in which `now` differs from `before` that a running pipe
 /// cannot take over.

@@ -156,7 +156,7 @@ class TableLoader {
         }
         std::atomic<size_t> next{0};
         run_in_threads(workers(pending.size()), stop, [&](uint32_t worker, const std::stop_token& local) {
-            BlockWriter writer(context_.destination, context_.progress, local);
+            BlockWriter writer(context_.destination, context_.compression, context_.progress, local);
             for (size_t i; !local.stop_requested() && (i = next++) < pending.size();) {
                 if (is_append_only(plan_)) {
                     load_partition(pending[i], exact_readers_.at(worker), writer, local);

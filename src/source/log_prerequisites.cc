@@ -68,9 +68,6 @@ std::vector<Prerequisite> check_log_settings(const ServerInfo& info, const Sourc
     require("binlog_row_value_options", info.binlog_row_value_options.empty(),
             shown(info.binlog_row_value_options), "empty: partial JSON updates are not read",
             "binlog_row_value_options = ''");
-    require("binlog_transaction_compression", !info.binlog_transaction_compression,
-            info.binlog_transaction_compression ? "ON" : "OFF", "OFF: compressed transactions are not read",
-            "binlog_transaction_compression = OFF");
     if (settings.mechanism == ReplicationMechanism::kGtid) {
         items.push_back(item(
             "gtid_mode", same(info.gtid_mode, "ON"), shown(info.gtid_mode),

@@ -187,8 +187,6 @@ TEST(LogPrerequisites, EachSettingIsAnItemOfItsOwn) {
          "SET PERSIST binlog_row_metadata = 'FULL'"},
         {"binlog_row_value_options", [](ServerInfo& i) { i.binlog_row_value_options = "PARTIAL_JSON"; },
          "SET PERSIST binlog_row_value_options = ''"},
-        {"binlog_transaction_compression", [](ServerInfo& i) { i.binlog_transaction_compression = true; },
-         "SET PERSIST binlog_transaction_compression = OFF"},
         {"gtid_mode", [](ServerInfo& i) { i.gtid_mode = "OFF_PERMISSIVE"; },
          "SET GLOBAL enforce_gtid_consistency = ON; SET GLOBAL gtid_mode = OFF_PERMISSIVE; SET GLOBAL "
          "gtid_mode = "

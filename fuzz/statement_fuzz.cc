@@ -1,0 +1,28 @@
+// Statements of query events. Input: the statement.
+
+#include "decode/statement.h"
+#include "fuzz.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+    using namespace penstock;
+    using Kind = Statement::Kind;
+    std::string_view query = as_text({data, size});
+    Statement statement = read_statement(query, "shop");
+    size_t bytes = 0;
+    for (const StatementTable& table : statement.tables) bytes += table.table.size();
+    require(bytes <= size, "names come from the statement");
+    switch (statement.kind) {
+        case Kind::kAlterTable:
+        case Kind::kTruncate:
+        case Kind::kRenameTable:
+        case Kind::kDropDatabase:
+            if (statement.kind != Kind::kRenameTable) {
+                require(!statement.tables.empty(), "the statement's table is named");
+            }
+            break;
+        default:
+            break;
+    }
+    mentions_identifier(query, query.substr(0, 3));
+    return 0;
+}

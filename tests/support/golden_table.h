@@ -1,0 +1,79 @@
+#pragma once
+// The table of every type whose binary log was captured (tests/data/binlog), for tests, fuzzers and
+// benchmarks.
+
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "decode/binlog_event.h"
+#include "model/table_plan.h"
+#include "source/table_definition.h"
+
+namespace penstock {
+
+inline std::string golden_file(const std::string& name) {
+    std::ifstream in(std::string(PENSTOCK_TEST_DATA "/binlog/") + name, std::ios::binary);
+    if (!in.good()) throw Error(Disposition::kUsage, "golden data", "cannot read " + name);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+inline std::vector<std::vector<std::string>> golden_tsv(const std::string& name) {
+    std::vector<std::vector<std::string>> rows;
+    bool line_done = true;
+    for (char c : golden_file(name)) {
+        if (line_done) rows.emplace_back(1);
+        line_done = c == '\n';
+        if (c == '\t') {
+            rows.back().emplace_back();
+        } else if (!line_done) {
+            rows.back().back() += c;
+        }
+    }
+    return rows;
+}
+
+/// `flavour` is mysql or mariadb. The one column that cannot be copied (a POINT) is excluded.
+inline TableSchema golden_schema(const std::string& flavour) {
+    TableSchema schema;
+    schema.database = "golden";
+    schema.name = "types";
+    schema.storage_engine = "InnoDB";
+    schema.key = {0};
+    schema.key_is_primary = true;
+    for (const auto& row : golden_tsv(flavour + "/types.columns.tsv")) {
+        SourceColumn& column = schema.columns.emplace_back();
+        column.name = row.at(0);
+        column.column_type = row.at(1);
+        column.nullable = row.at(2) == "YES";
+        column.charset = row.at(3);
+        column.generated = row.at(4).find("GENERATED") != std::string::npos;
+        parse_column_type(column.column_type, flavour == "mysql", column);
+    }
+    return schema;
+}
+
+inline TablePlan golden_plan(const std::string& flavour, const PipeSpec& spec = {}) {
+    TableMapping mapping;
+    mapping.source_database = "golden";
+    mapping.source_table = mapping.target_table = "types";
+    mapping.excluded_columns = {"shape"};
+    return make_table_plan(0, golden_schema(flavour), mapping, spec, true);
+}
+
+/// The events of a captured log file, each as one packet.
+inline std::vector<std::vector<uint8_t>> golden_events(const std::string& name) {
+    std::string bytes = golden_file(name);
+    std::vector<std::vector<uint8_t>> events;
+    for (size_t at = 4; at + 19 <= bytes.size();) {
+        size_t size = load_le<4>(as_bytes(bytes).data() + at + 9);
+        ByteSpan event = as_bytes(bytes).subspan(at, size);
+        events.emplace_back(event.begin(), event.end());
+        at += size;
+    }
+    return events;
+}
+
+}  // namespace penstock
