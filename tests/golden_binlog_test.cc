@@ -1,7 +1,6 @@
 // Binary logs captured from real servers (tests/data/binlog/README.md): what they decode to, and that damage
 // to them is an error and never a read outside the bytes.
 
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -23,8 +22,7 @@ namespace {
 constexpr size_t kHeaderSize = 19;
 
 std::string read_file(const std::string& name) {
-    auto data = std::filesystem::path(__FILE__).parent_path() / "data" / "binlog";
-    std::ifstream in(data / name, std::ios::binary);
+    std::ifstream in(PENSTOCK_TEST_DATA "/binlog/" + name, std::ios::binary);
     EXPECT_TRUE(in.good()) << name;
     return {std::istreambuf_iterator<char>(in), {}};
 }

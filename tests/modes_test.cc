@@ -22,7 +22,9 @@ class Modes : public testing::TestWithParam<const char*> {
   protected:
     void SetUp() override {
         choice_.server = GetParam();
-        choice_.database = fmt::format("modes_{}", GetParam());
+        // Tests run side by side, so each has a database of its own.
+        std::string test = testing::UnitTest::GetInstance()->current_test_info()->name();
+        choice_.database = "modes_" + test.substr(0, 20) + test.substr(test.find('/') + 1);
         for (char& c : choice_.database) c = static_cast<char>(std::tolower(c));
         choice_.mappings = {"t"};
         source_.emplace(MysqlConnection::open(source_endpoint(GetParam())));

@@ -106,11 +106,12 @@ std::string base64(ByteSpan bytes) {
 
 class Printer {
   public:
-    // `budget`: no honest document has more values than bytes; overlapping ones must not multiply.
+    // `budget`: the values, keys and bytes of an honest document's strings are no more than its bytes;
+    // overlapping ones must not multiply.
     Printer(std::string& out, size_t budget) : out_(out), budget_(budget) {}
 
     void value(uint8_t type, ByteSpan bytes, int depth) {
-        if (budget_-- == 0) fail("values overlap");
+        spend(1);
         ByteReader reader(bytes, kWhat);
         switch (type) {
             case kSmallObject:
@@ -151,7 +152,12 @@ class Printer {
   private:
     [[noreturn]] static void fail(const char* why) { ByteReader({}, kWhat).fail(why); }
 
-    static ByteSpan sized(ByteReader& reader) {
+    void spend(size_t bytes) {
+        if (bytes > budget_) fail("values overlap");
+        budget_ -= bytes;
+    }
+
+    ByteSpan sized(ByteReader& reader) {
         uint64_t size = 0;
         for (int shift = 0;; shift += 7) {
             if (shift > 28) reader.fail("length of more than 5 bytes");
@@ -159,7 +165,9 @@ class Printer {
             size |= static_cast<uint64_t>(byte & 0x7f) << shift;
             if ((byte & 0x80) == 0) break;
         }
-        return reader.bytes(size);
+        ByteSpan bytes = reader.bytes(size);
+        spend(size);
+        return bytes;
     }
 
     void literal(uint64_t number) {
@@ -188,6 +196,7 @@ class Printer {
             if (is_object) {
                 uint64_t offset = keys.le<N>(), length = keys.u16();
                 if (offset > size || length > size - offset) fail("key outside its object");
+                spend(length);
                 append_quoted(as_text(bytes.subspan(offset, length)), out_);
                 out_ += ": ";
             }

@@ -131,6 +131,23 @@ TEST(JsonBinaryTest, DamageIsAnError) {
     EXPECT_NE(error_of(nested).find("values overlap"), std::string::npos);
 }
 
+TEST(JsonBinaryTest, OverlappingTextDoesNotMultiply) {
+    // An array of 20 strings, and an object of 20 keys, all of them at the same 100 bytes.
+    constexpr uint8_t kCount = 20, kSize = 100;
+    Bytes array = {2, kCount, 0, 4 + 3 * kCount + 1 + kSize, 0};
+    for (int i = 0; i < kCount; ++i) array.insert(array.end(), {12, 4 + 3 * kCount, 0});
+    array.push_back(kSize);
+    array.insert(array.end(), kSize, 's');
+    EXPECT_NE(error_of(array).find("values overlap"), std::string::npos);
+
+    constexpr uint8_t kKeys = 4 + 7 * kCount;
+    Bytes object = {0, kCount, 0, kKeys + kSize, 0};
+    for (int i = 0; i < kCount; ++i) object.insert(object.end(), {kKeys, 0, kSize, 0});
+    for (int i = 0; i < kCount; ++i) object.insert(object.end(), {4, 0, 0});
+    object.insert(object.end(), kSize, 'k');
+    EXPECT_NE(error_of(object).find("values overlap"), std::string::npos);
+}
+
 TEST(JsonBinaryTest, EveryCutIsAnError) {
     Bytes object = {0,  2, 0,   33,  0, 18, 0,  1, 0, 19, 0, 1,  0,  5, 1, 0,   2,
                     20, 0, 'a', 'b', 2, 0,  13, 0, 4, 1,  0, 12, 10, 0, 1, 'x', 0};

@@ -177,6 +177,7 @@ void append_decimal_text(const ColumnRule& rule, BlockColumn& out, std::string_v
     uint64_t narrow = 0;
     WideDecimal wide;
     bool is_wide = rule.source->precision > 18;
+    const uint32_t precision = std::max<uint32_t>(rule.source->precision, 1);
     uint32_t group = 0, in_group = 0, digits = 0, after_point = 0;
     bool point = false;
     auto flush = [&] {
@@ -201,10 +202,11 @@ void append_decimal_text(const ColumnRule& rule, BlockColumn& out, std::string_v
         if (digit > 9) bad_text(rule, text);
         after_point += point ? 1 : 0;
         if (digits > 0 || digit > 0 || point) ++digits;  // zeros in front (ZEROFILL) do not count
+        if (digits > precision) bad_text(rule, text);    // before they outgrow the number
         take(digit);
     }
     if (text.size() == (negative ? 1u : 0u) || after_point > rule.source->scale ||
-        digits + rule.source->scale - after_point > std::max<uint32_t>(rule.source->precision, 1)) {
+        digits + rule.source->scale - after_point > precision) {
         bad_text(rule, text);
     }
     for (; after_point < rule.source->scale; ++after_point) take(0);

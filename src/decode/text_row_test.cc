@@ -136,6 +136,8 @@ TEST(TextRowTest, Decimals) {
     EXPECT_EQ(huge.value<Words>("0.000000000000000000000000000001"), (Words{1, 0, 0, 0}));
     EXPECT_EQ(huge.value<Words>("-0.000000000000000000000000000001"), (Words{~0ull, ~0ull, ~0ull, ~0ull}));
     EXPECT_EQ(huge.value<Words>("0"), (Words{0, 0, 0, 0}));
+    EXPECT_NE(huge.error(std::string(1000, '9')).find("'999"), std::string::npos);
+    EXPECT_NE(huge.error("0." + std::string(1000, '9')).find("'0.9"), std::string::npos);
     // 10^65 - 1
     EXPECT_EQ(huge.value<Words>(std::string(35, '9') + '.' + std::string(30, '9')),
               (Words{0xffffffffffffffff, 0x4e3945ef7a253609, 0x1c7fc3908a8bef46, 0xf31627}));
