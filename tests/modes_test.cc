@@ -108,6 +108,21 @@ TEST_P(Modes, AppendOnlyTargetsHoldEachChangeOnceThroughKills) {
     EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
 }
 
+TEST_P(Modes, OneTableFeedsTwoTargets) {
+    fill(5);
+    choice_.mappings = {"{sourceTable: t, targetTable: a}",
+                        "{sourceTable: t, targetTable: b, tableEngine: MergeTree, excludedColumns: [w]}"};
+    PipeProcess pipe(choice_);
+    pipe.start();
+    ASSERT_TRUE(pipe.wait_for_state("Running")) << pipe.log();
+    source_->execute("INSERT INTO t (id, v) VALUES (1000, 7)");
+    ASSERT_TRUE(pipe.wait_until_caught_up()) << pipe.log();
+    EXPECT_EQ(pipe.pause(), 0);
+    EXPECT_EQ(target("SELECT count(), sum(v) FROM a FINAL"), "33\t87");
+    EXPECT_EQ(target("SELECT count(), sum(v) FROM b"), "33\t87");
+    EXPECT_EQ(pipe.verify().exit_code, 0);
+}
+
 TEST_P(Modes, APauseInTheMiddleOfTheLoadGoesOnFromThere) {
     fill(15);
     choice_.more_settings = "snapshotNumRowsPerPartition: 1000\ninitialLoadParallelism: 1\n";

@@ -16,10 +16,13 @@ struct ChangeBatcher::Table {
 };
 
 struct ChangeBatcher::MapEntry {
-    Table* table = nullptr;  // null: not mapped
-    std::unique_ptr<BinlogRowDecoder> decoder;
+    struct Target {
+        Table* table = nullptr;
+        std::unique_ptr<BinlogRowDecoder> decoder;  // null while the table skips what its load holds
+    };
+    std::vector<Target> targets;  // empty: not mapped
     size_t columns = 0;
-    std::string definition;  // of the table map that the decoder was built for
+    std::string definition;  // of the table map that the decoders were built for
 };
 
 namespace {
@@ -56,7 +59,7 @@ ChangeBatcher::ChangeBatcher(std::vector<MappedTable> tables, StreamPoint start,
         tables_.push_back(std::make_unique<Table>(std::move(mapped)));
         Table* table = tables_.back().get();
         const TableSchema& source = table->mapped.plan->source;
-        by_name_.emplace(name_key(source.database, source.name, lower_case_names_), table);
+        by_name_[name_key(source.database, source.name, lower_case_names_)].push_back(table);
     }
     if (const FilePosition* file = position_.file()) {
         log_file_ = file->file;
@@ -218,7 +221,10 @@ void ChangeBatcher::check_statement(const Statement& statement, std::string_view
     using Kind = Statement::Kind;
     if (statement.kind == Kind::kChangesRows) {
         for (const auto& table : tables_) {
-            if (!mentions_identifier(query, table->mapped.plan->source.name)) continue;
+            const TableSchema& source = table->mapped.plan->source;
+            if (!mentions_identifier(query, source.name)) continue;
+            // Elsewhere it must be named in full to be meant.
+            if (lower(database) != lower(source.database) && !mentions_identifier(query, source.database)) continue;
             fail("the log holds a change as a statement, not as rows",
                  "A session used binlog_format=STATEMENT or MIXED; SET GLOBAL binlog_format='ROW' and resync",
                  table.get());
@@ -240,47 +246,50 @@ void ChangeBatcher::check_statement(const Statement& statement, std::string_view
             }
             continue;
         }
-        Table* table = find_table(named.database.empty() ? database : named.database, named.table);
-        if (table == nullptr) continue;
-        switch (statement.kind) {
-            case Kind::kAlterTable:
-                altered_.push_back(table->mapped.plan->id);
-                break;
-            case Kind::kTruncate:
-                refuse(table, "the source emptied the table or a partition of it");
-                break;
-            case Kind::kDropTable:
-                refuse(table, "the source dropped or replaced the table");
-                break;
-            case Kind::kRenameTable:
-                refuse(table, "the source renamed the table, or another to its name");
-                break;
-            default:
-                break;
+        for (Table* table : find_tables(named.database.empty() ? database : named.database, named.table)) {
+            switch (statement.kind) {
+                case Kind::kAlterTable:
+                    altered_.push_back(table->mapped.plan->id);
+                    break;
+                case Kind::kTruncate:
+                    refuse(table, "the source emptied the table or a partition of it");
+                    break;
+                case Kind::kDropTable:
+                    refuse(table, "the source dropped or replaced the table");
+                    break;
+                case Kind::kRenameTable:
+                    refuse(table, "the source renamed the table, or another to its name");
+                    break;
+                default:
+                    break;
+            }
         }
     }
 }
 
-ChangeBatcher::Table* ChangeBatcher::find_table(std::string_view database, std::string_view table) {
+const std::vector<ChangeBatcher::Table*>& ChangeBatcher::find_tables(std::string_view database,
+                                                                      std::string_view table) const {
+    static const std::vector<Table*> kNone;
     auto found = by_name_.find(name_key(database, table, lower_case_names_));
-    return found == by_name_.end() ? nullptr : found->second;
+    return found == by_name_.end() ? kNone : found->second;
 }
 
 void ChangeBatcher::handle(const TableMapEvent& event) {
+    const std::vector<Table*>& tables = find_tables(event.database, event.table);
     MapEntry& entry = maps_[event.table_id];
-    Table* table = find_table(event.database, event.table);
-    if (table == nullptr) {
-        entry = MapEntry{};
-        return;
+    const bool same = !tables.empty() && entry.targets.size() == tables.size() &&
+                      entry.targets[0].table == tables[0] && as_text(event.definition) == entry.definition;
+    if (!same) {
+        entry.targets.clear();
+        for (Table* table : tables) entry.targets.push_back({table, nullptr});
+        entry.columns = event.columns.size();
+        entry.definition = as_text(event.definition);
     }
-    bool ready = entry.decoder != nullptr || table->skip_transaction;
-    if (ready && entry.table == table && as_text(event.definition) == entry.definition) return;
-    entry.table = table;
-    entry.decoder.reset();
-    entry.columns = event.columns.size();
-    entry.definition = as_text(event.definition);
-    if (table->skip_transaction) return;  // an older schema may be in force there; no row is read
-    entry.decoder = std::make_unique<BinlogRowDecoder>(*table->mapped.plan, event);
+    for (MapEntry::Target& target : entry.targets) {
+        // While a table skips what its load holds, no row is read: an older schema may be in force there.
+        if (target.decoder != nullptr || target.table->skip_transaction) continue;
+        target.decoder = std::make_unique<BinlogRowDecoder>(*target.table->mapped.plan, event);
+    }
 }
 
 void ChangeBatcher::handle(const RowsEvent& event) {
@@ -290,30 +299,26 @@ void ChangeBatcher::handle(const RowsEvent& event) {
         fail("rows of table id " + std::to_string(event.table_id) + " came without their table map",
              "The log is damaged; resync the pipe", nullptr);
     }
-    MapEntry& entry = found->second;
-    if (entry.table == nullptr) return;
-    Table& table = *entry.table;
-    if (event.column_count != entry.columns) {
-        fail("a rows event has " + std::to_string(event.column_count) + " columns, its table map " +
-                 std::to_string(entry.columns),
-             "The log is damaged; resync the pipe", &table);
+    const MapEntry& entry = found->second;
+    for (const MapEntry::Target& target : entry.targets) {
+        Table& table = *target.table;
+        if (event.column_count != entry.columns) {
+            fail("a rows event has " + std::to_string(event.column_count) + " columns, its table map " +
+                     std::to_string(entry.columns),
+                 "The log is damaged; resync the pipe", &table);
+        }
+        if (!in_transaction_) fail("rows outside of a transaction", "The log is damaged; resync the pipe", &table);
+        if (table.skip_transaction) continue;
+        try {
+            append_rows(table, *target.decoder, event);
+        } catch (Error& e) {
+            e.at_table(table.name());
+            throw;
+        }
+        size_t bytes = table.block.bytes();
+        open_bytes_ += bytes - table.bytes;
+        table.bytes = bytes;
     }
-    if (!in_transaction_) {
-        fail("rows outside of a transaction", "The log is damaged; resync the pipe", &table);
-    }
-    if (table.skip_transaction) return;
-    if (entry.decoder == nullptr) {
-        fail("rows under a table map that was not read", "This is an error of Penstock; report it", &table);
-    }
-    try {
-        append_rows(table, *entry.decoder, event);
-    } catch (Error& e) {
-        e.at_table(table.name());
-        throw;
-    }
-    size_t bytes = table.block.bytes();
-    open_bytes_ += bytes - table.bytes;
-    table.bytes = bytes;
 }
 
 void ChangeBatcher::append_rows(Table& table, const BinlogRowDecoder& decoder, const RowsEvent& event) {

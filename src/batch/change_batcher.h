@@ -98,11 +98,12 @@ class ChangeBatcher {
     void append_rows(Table& table, const BinlogRowDecoder& decoder, const RowsEvent& event);
     void check_statement(const Statement& statement, std::string_view query, std::string_view database);
     [[noreturn]] void fail(const std::string& message, const std::string& hint, const Table* table) const;
-    Table* find_table(std::string_view database, std::string_view table);
+    /// The mapped tables fed by a source table: more than one when it has several targets.
+    const std::vector<Table*>& find_tables(std::string_view database, std::string_view table) const;
     bool transaction_is_loaded(const Table& table) const;
 
     std::vector<std::unique_ptr<Table>> tables_;
-    std::unordered_map<std::string, Table*> by_name_;
+    std::unordered_map<std::string, std::vector<Table*>> by_name_;
     std::unordered_map<uint64_t, MapEntry> maps_;  // by the log's table id
     bool lower_case_names_;
     size_t configured_block_bytes_;

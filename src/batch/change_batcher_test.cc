@@ -211,6 +211,21 @@ TEST_F(ChangeBatcherTest, WhatAnExactLoadHoldsGivesNoRows) {
     EXPECT_EQ(versions(chunk.blocks.at(0)), (std::vector<uint64_t>{101}));
 }
 
+TEST_F(ChangeBatcherTest, ATableWithTwoTargetsFeedsBoth) {
+    TablePlan copy = make_plan(1, "orders");
+    copy.target_table = "orders_copy";
+    StreamPoint start{Position(GtidSet::parse(std::string(kUuid) + ":1-10")), 101, 5};
+    ChangeBatcher batcher({{&orders_, {}}, {&copy, {}}}, start, 1 << 20, {}, false);
+    FakeLog log(batcher);
+    log.insert(11, "orders", {1, 2});
+    log.insert(12, "orders", {3});
+    Chunk chunk = batcher.take(true);
+    ASSERT_EQ(chunk.blocks.size(), 2u);
+    EXPECT_EQ(ids(chunk.blocks[0]), (std::vector<int32_t>{1, 2, 3}));
+    EXPECT_EQ(ids(chunk.blocks[1]), (std::vector<int32_t>{1, 2, 3}));
+    EXPECT_EQ(chunk.counts[1].inserted, 3u);
+}
+
 TEST_F(ChangeBatcherTest, StatementsOnMappedTablesAreNeverSilent) {
     for (const char* text : {"TRUNCATE TABLE orders", "DROP TABLE `orders`", "RENAME TABLE orders TO x",
                              "RENAME TABLE x TO orders", "DROP DATABASE shop", "INSERT INTO orders VALUES (1)"}) {
@@ -233,7 +248,12 @@ TEST_F(ChangeBatcherTest, StatementsOnMappedTablesAreNeverSilent) {
     EXPECT_EQ(batcher.take_altered_tables(), (std::vector<uint32_t>{1}));
     log.gtid(12);
     log.query("TRUNCATE TABLE other");
-    EXPECT_EQ(batcher.position().to_string(), "mysql-gtid:" + std::string(kUuid) + ":1-12");
+    // The same name in another database is another table.
+    log.gtid(13);
+    log.feed(QueryEvent{"elsewhere", "DELETE FROM orders"});
+    EXPECT_EQ(batcher.position().to_string(), "mysql-gtid:" + std::string(kUuid) + ":1-13");
+    log.gtid(14);
+    EXPECT_THROW(log.feed(QueryEvent{"elsewhere", "DELETE FROM `shop`.orders"}), Error);
 }
 
 TEST_F(ChangeBatcherTest, RowsThatCannotBePlacedStopThePipe) {

@@ -29,6 +29,28 @@ void require_all(const PipeSpec& spec, const ClickHouseEndpoint& destination) {
                     make_plans(spec, read_table_schemas(connection, server, source_tables(spec)), info.has_time64));
 }
 
+/// All targets or none: what was made is dropped again when one cannot be made.
+void create_targets(ClickHouseClient& client, const PipeSpec& spec, const std::vector<TablePlan>& plans) {
+    create_database(client, spec.target_database);
+    std::vector<const TablePlan*> made;
+    try {
+        for (const TablePlan& plan : plans) {
+            if (check_target(client, plan)) continue;
+            create_table(client, plan);
+            made.push_back(&plan);
+        }
+    } catch (const Error&) {
+        for (const TablePlan* plan : made) {
+            try {
+                drop_table(client, plan->target_database, plan->target_table);
+            } catch (const Error& e) {
+                spdlog::warn("{}", e.what());
+            }
+        }
+        throw;
+    }
+}
+
 /// Definitions recorded, start position stored, targets created. May be repeated after a crash anywhere in
 /// it: what it stores is stored at its end, and a target that exists already is empty and has our columns.
 void set_up(PipeContext& context, bool has_time64) {
@@ -45,10 +67,9 @@ void set_up(PipeContext& context, bool has_time64) {
 
     ClickHouseClient client(context.destination);
     require_targets(client, spec, context.plans);
-    create_database(client, spec.target_database);
+    create_targets(client, spec, context.plans);
     std::vector<TableRecord> records;
     for (const TablePlan& plan : context.plans) {
-        create_table(client, plan);
         TableRecord record;
         record.table_index = plan.id;
         record.target_table = plan.target_table;
