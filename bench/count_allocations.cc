@@ -10,9 +10,11 @@ std::atomic<uint64_t> count;
 }
 
 extern "C" {
+// NOLINTBEGIN(bugprone-reserved-identifier): glibc's names
 void* __libc_malloc(size_t size);
 void* __libc_calloc(size_t n, size_t size);
 void* __libc_realloc(void* old, size_t size);
+// NOLINTEND(bugprone-reserved-identifier)
 
 void* malloc(size_t size) {
     count.fetch_add(1, std::memory_order_relaxed);

@@ -83,7 +83,8 @@ TEST_P(MainJob, EndsEqual) {
 
     // Then 50,000 changes more.
     stop = false;
-    std::future<uint64_t> after_load = std::async(std::launch::async, [&] { return writer.run(changes, stop); });
+    std::future<uint64_t> after_load =
+        std::async(std::launch::async, [&] { return writer.run(changes, stop); });
     while (kills_left > 0) kill_at_random_moment();
     EXPECT_GE(after_load.get(), changes);
 
@@ -98,18 +99,20 @@ TEST_P(MainJob, EndsEqual) {
     ClickHouseClient target(clickhouse_endpoint());
     target.query("INSERT INTO " + database +
                  ".by_int (id, a, _peerdb_is_deleted, _peerdb_version) "
-                 "SELECT id, 4242424242, 0, 18446744073709551615 FROM " + database + ".by_int LIMIT 1");
+                 "SELECT id, 4242424242, 0, 18446744073709551615 FROM " +
+                 database + ".by_int LIMIT 1");
     EXPECT_EQ(pipe.verify().exit_code, 1);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Servers, MainJob,
-    testing::Values(Scenario{"mysql_gtid", "MYSQL", "GTID", 0}, Scenario{"mysql_file", "MYSQL", "FILE_POS", 0},
-                    Scenario{"mariadb_gtid", "MARIADB", "GTID", 0},
-                    Scenario{"mariadb_file", "MARIADB", "FILE_POS", 0}, Scenario{"mysql_gtid_killed", "MYSQL", "GTID", 10},
-                    Scenario{"mysql_file_killed", "MYSQL", "FILE_POS", 10},
-                    Scenario{"mariadb_gtid_killed", "MARIADB", "GTID", 10}),
-    [](const auto& instance) { return std::string(instance.param.name); });
+INSTANTIATE_TEST_SUITE_P(Servers, MainJob,
+                         testing::Values(Scenario{"mysql_gtid", "MYSQL", "GTID", 0},
+                                         Scenario{"mysql_file", "MYSQL", "FILE_POS", 0},
+                                         Scenario{"mariadb_gtid", "MARIADB", "GTID", 0},
+                                         Scenario{"mariadb_file", "MARIADB", "FILE_POS", 0},
+                                         Scenario{"mysql_gtid_killed", "MYSQL", "GTID", 10},
+                                         Scenario{"mysql_file_killed", "MYSQL", "FILE_POS", 10},
+                                         Scenario{"mariadb_gtid_killed", "MARIADB", "GTID", 10}),
+                         [](const auto& instance) { return std::string(instance.param.name); });
 
 }  // namespace
 }  // namespace penstock

@@ -85,8 +85,8 @@ TEST_P(Modes, AppendOnlyTargetsHoldEachChangeOnceThroughKills) {
     std::future<uint64_t> writer = std::async(std::launch::async, [&] {
         uint64_t n = 0;
         for (; !stop; ++n) {
-            writing.execute(fmt::format("INSERT INTO {}.t (id, v, w) VALUES ({}, {}, 'new')", choice_.database,
-                                        1'000'000 + n, n));
+            writing.execute(fmt::format("INSERT INTO {}.t (id, v, w) VALUES ({}, {}, 'new')",
+                                        choice_.database, 1'000'000 + n, n));
         }
         return n;
     });
@@ -103,7 +103,8 @@ TEST_P(Modes, AppendOnlyTargetsHoldEachChangeOnceThroughKills) {
     uint64_t written = writer.get();
     ASSERT_TRUE(pipe.wait_until_caught_up()) << pipe.log();
     EXPECT_EQ(pipe.pause(), 0);
-    EXPECT_EQ(target("SELECT count(), uniqExact(id) FROM t"), fmt::format("{0}\t{0}", 16384 + written)) << pipe.log();
+    EXPECT_EQ(target("SELECT count(), uniqExact(id) FROM t"), fmt::format("{0}\t{0}", 16384 + written))
+        << pipe.log();
     Finished verified = pipe.verify();
     EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
 }
@@ -149,7 +150,8 @@ TEST_P(Modes, ATransactionLargerThanABlockArrivesWhole) {
     pipe.start();
     ASSERT_TRUE(pipe.wait_for_state("Running")) << pipe.log();
     source_->execute("BEGIN");
-    for (int i = 0; i < 17; ++i) source_->execute("INSERT INTO t (v, w) SELECT v + 1, w FROM t");  // 130 MB of rows
+    for (int i = 0; i < 17; ++i)
+        source_->execute("INSERT INTO t (v, w) SELECT v + 1, w FROM t");  // 130 MB of rows
     source_->execute("COMMIT");
     ASSERT_TRUE(pipe.wait_until_caught_up()) << pipe.log();
     EXPECT_EQ(pipe.pause(), 0);
@@ -163,14 +165,17 @@ TEST_P(Modes, CompressedTransactionsAreChangesLikeOthers) {
     pipe.start();
     ASSERT_TRUE(pipe.wait_for_state("Running")) << pipe.log();
     const bool mysql = choice_.server == "MYSQL";
-    source_->execute(mysql ? "SET SESSION binlog_transaction_compression = ON" : "SET GLOBAL log_bin_compress = ON");
+    source_->execute(mysql ? "SET SESSION binlog_transaction_compression = ON"
+                           : "SET GLOBAL log_bin_compress = ON");
     source_->execute("BEGIN");
     source_->execute("INSERT INTO t (v, w) VALUES (0, REPEAT('z', 1000))");
-    for (int i = 0; i < 15; ++i) source_->execute("INSERT INTO t (v, w) SELECT v, w FROM t WHERE w LIKE 'zz%'");  // 65 MB
+    for (int i = 0; i < 15; ++i)
+        source_->execute("INSERT INTO t (v, w) SELECT v, w FROM t WHERE w LIKE 'zz%'");  // 65 MB
     source_->execute("UPDATE t SET v = 7 WHERE id % 5 = 0");
     source_->execute("DELETE FROM t WHERE id % 5 = 1");
     source_->execute("COMMIT");
-    source_->execute(mysql ? "SET SESSION binlog_transaction_compression = OFF" : "SET GLOBAL log_bin_compress = OFF");
+    source_->execute(mysql ? "SET SESSION binlog_transaction_compression = OFF"
+                           : "SET GLOBAL log_bin_compress = OFF");
     ASSERT_TRUE(pipe.wait_until_caught_up()) << pipe.log();
     EXPECT_EQ(pipe.pause(), 0);
     Finished verified = pipe.verify();
@@ -178,7 +183,8 @@ TEST_P(Modes, CompressedTransactionsAreChangesLikeOthers) {
 }
 
 TEST_P(Modes, ChangesThatAreNotAppliedFailThePipeLoudly) {
-    for (const char* sql : {"TRUNCATE TABLE t", "ALTER TABLE t ADD COLUMN extra INT", "RENAME TABLE t TO t_old"}) {
+    for (const char* sql :
+         {"TRUNCATE TABLE t", "ALTER TABLE t ADD COLUMN extra INT", "RENAME TABLE t TO t_old"}) {
         fill(3);
         PipeProcess pipe(choice_);
         pipe.start();
@@ -187,7 +193,8 @@ TEST_P(Modes, ChangesThatAreNotAppliedFailThePipeLoudly) {
         EXPECT_EQ(pipe.process().wait(), 1) << sql << pipe.log();
         nlohmann::json failed = pipe.status();
         EXPECT_EQ(failed["state"], "Failed") << sql;
-        EXPECT_NE(failed["reason"].get<std::string>().find(choice_.database + ".t"), std::string::npos) << failed;
+        EXPECT_NE(failed["reason"].get<std::string>().find(choice_.database + ".t"), std::string::npos)
+            << failed;
         source_->execute("DROP TABLE IF EXISTS t, t_old");
         source_->execute("CREATE TABLE t (id INT PRIMARY KEY AUTO_INCREMENT, v INT, w VARCHAR(1000))");
     }

@@ -59,10 +59,10 @@ destination: {{database: {}}}
                                        bend_.source.host, bend_.source.port, bend_.source.username,
                                        bend_.source.password, bend_.mode, kDatabase, bend_.table, kDatabase,
                                        bend_.extra));
-        Finished finished = run_program({penstock_program(), "run", file(), "--data-dir", data(),
-                                         "--clickhouse-url", bend_.clickhouse_url, "--clickhouse-user",
-                                         target_.user, "--clickhouse-password-file",
-                                         directory_.path() + "/password"});
+        Finished finished =
+            run_program({penstock_program(), "run", file(), "--data-dir", data(), "--clickhouse-url",
+                         bend_.clickhouse_url, "--clickhouse-user", target_.user,
+                         "--clickhouse-password-file", directory_.path() + "/password"});
         EXPECT_NE(finished.exit_code, 0);
         EXPECT_LT(finished.exit_code, 126) << "ended by a signal";
         EXPECT_EQ(std::count(finished.err.begin(), finished.err.end(), '\n'), 1) << finished.err;
@@ -119,8 +119,7 @@ TEST_P(Refusals, MissingTable) {
 }
 
 TEST_P(Refusals, StatementFormat) {
-    with_global("binlog_format", "STATEMENT",
-                [&] { expect_refused("STATEMENT", "binlog_format = 'ROW'"); });
+    with_global("binlog_format", "STATEMENT", [&] { expect_refused("STATEMENT", "binlog_format = 'ROW'"); });
 }
 
 /// A server of its own, started with more arguments; ended with the test.
@@ -147,7 +146,8 @@ class OwnServer {
     std::vector<std::string> command(const std::string& verb) const {
         std::string name = server_;
         for (char& c : name) c = static_cast<char>(std::tolower(c));
-        return {"/bin/bash", PENSTOCK_SOURCE_DIR "/scripts/servers/servers.sh", verb, name, "--state", state_.path()};
+        return {"/bin/bash",  PENSTOCK_SOURCE_DIR "/scripts/servers/servers.sh", verb, name, "--state",
+                state_.path()};
     }
     std::string variable(const std::string& name) const {
         std::string facts = read_file(state_.path() + "/servers.env");

@@ -80,7 +80,9 @@ void ChangeBatcher::feed(const Event& event, const EventHeader& header) {
     }
 }
 
-std::string ChangeBatcher::log_coordinates() const { return log_file_ + ":" + std::to_string(log_offset_); }
+std::string ChangeBatcher::log_coordinates() const {
+    return log_file_ + ":" + std::to_string(log_offset_);
+}
 
 // The header's position is the low 32 bits of where the event ends. MariaDB 11.4+ leaves it zero for events
 // inside a transaction; then the event's size is added.
@@ -141,7 +143,8 @@ bool ChangeBatcher::transaction_is_loaded(const Table& table) const {
     if (const GtidSet* set = until.mysql()) {
         return gtid_ && !gtid_->anonymous && set->contains(gtid_->source, gtid_->gno);
     }
-    if (const MariadbGtidPos* pos = until.mariadb()) return mariadb_gtid_ && pos->contains(mariadb_gtid_->gtid);
+    if (const MariadbGtidPos* pos = until.mariadb())
+        return mariadb_gtid_ && pos->contains(mariadb_gtid_->gtid);
     if (const FilePosition* file = until.file()) {
         // The load's position is a commit edge; an event that starts before it belongs to what was loaded.
         return !FilePosition{log_file_, log_offset_}.at_or_after(*file);
@@ -170,7 +173,9 @@ void ChangeBatcher::commit() {
     moved_ = true;
 }
 
-void ChangeBatcher::handle(const XidEvent&) { commit(); }
+void ChangeBatcher::handle(const XidEvent&) {
+    commit();
+}
 
 void ChangeBatcher::handle(const XaPrepareEvent& event) {
     if (!event.one_phase && transaction_rows_ > 0) {
@@ -224,7 +229,8 @@ void ChangeBatcher::check_statement(const Statement& statement, std::string_view
             const TableSchema& source = table->mapped.plan->source;
             if (!mentions_identifier(query, source.name)) continue;
             // Elsewhere it must be named in full to be meant.
-            if (lower(database) != lower(source.database) && !mentions_identifier(query, source.database)) continue;
+            if (lower(database) != lower(source.database) && !mentions_identifier(query, source.database))
+                continue;
             fail("the log holds a change as a statement, not as rows",
                  "A session used binlog_format=STATEMENT or MIXED; SET GLOBAL binlog_format='ROW' and resync",
                  table.get());
@@ -268,7 +274,7 @@ void ChangeBatcher::check_statement(const Statement& statement, std::string_view
 }
 
 const std::vector<ChangeBatcher::Table*>& ChangeBatcher::find_tables(std::string_view database,
-                                                                      std::string_view table) const {
+                                                                     std::string_view table) const {
     static const std::vector<Table*> kNone;
     auto found = by_name_.find(name_key(database, table, lower_case_names_));
     return found == by_name_.end() ? kNone : found->second;
@@ -307,7 +313,8 @@ void ChangeBatcher::handle(const RowsEvent& event) {
                      std::to_string(entry.columns),
                  "The log is damaged; resync the pipe", &table);
         }
-        if (!in_transaction_) fail("rows outside of a transaction", "The log is damaged; resync the pipe", &table);
+        if (!in_transaction_)
+            fail("rows outside of a transaction", "The log is damaged; resync the pipe", &table);
         if (table.skip_transaction) continue;
         try {
             append_rows(table, *target.decoder, event);
@@ -362,7 +369,8 @@ void ChangeBatcher::append_rows(Table& table, const BinlogRowDecoder& decoder, c
 }
 
 Chunk ChangeBatcher::take(bool close) {
-    if (close && !at_commit_edge()) fail("a batch closed inside a transaction", "This is an error of Penstock", nullptr);
+    if (close && !at_commit_edge())
+        fail("a batch closed inside a transaction", "This is an error of Penstock", nullptr);
     Chunk chunk;
     chunk.batch = batch_;
     chunk.index = chunk_index_++;

@@ -111,8 +111,8 @@ class ChangeBatcher {
     std::optional<Replay> replay_;
     EventHeader header_;
 
-    Position position_;      // last commit edge
-    std::string log_file_;   // where the stream is, whatever the position's kind
+    Position position_;     // last commit edge
+    std::string log_file_;  // where the stream is, whatever the position's kind
     uint64_t log_offset_ = 0;
     bool in_transaction_ = false;
     bool ends_with_statement_ = false;  // MariaDB standalone GTID: the next query commits

@@ -1,8 +1,8 @@
 #include "batch/change_batcher.h"
 
-#include <gtest/gtest.h>
-
 #include <deque>
+
+#include <gtest/gtest.h>
 
 namespace penstock {
 namespace {
@@ -99,7 +99,8 @@ constexpr const char* kUuid = "00000000-0000-0000-0000-000000000007";
 
 class ChangeBatcherTest : public testing::Test {
   protected:
-    ChangeBatcher make(std::optional<Replay> replay = {}, size_t block_bytes = 1 << 20, Position loaded = {}) {
+    ChangeBatcher make(std::optional<Replay> replay = {}, size_t block_bytes = 1 << 20,
+                       Position loaded = {}) {
         StreamPoint start{Position(GtidSet::parse(std::string(kUuid) + ":1-10")), 101, 5};
         return ChangeBatcher({{&orders_, loaded}, {&items_, {}}}, start, block_bytes, replay, false);
     }
@@ -227,8 +228,9 @@ TEST_F(ChangeBatcherTest, ATableWithTwoTargetsFeedsBoth) {
 }
 
 TEST_F(ChangeBatcherTest, StatementsOnMappedTablesAreNeverSilent) {
-    for (const char* text : {"TRUNCATE TABLE orders", "DROP TABLE `orders`", "RENAME TABLE orders TO x",
-                             "RENAME TABLE x TO orders", "DROP DATABASE shop", "INSERT INTO orders VALUES (1)"}) {
+    for (const char* text :
+         {"TRUNCATE TABLE orders", "DROP TABLE `orders`", "RENAME TABLE orders TO x",
+          "RENAME TABLE x TO orders", "DROP DATABASE shop", "INSERT INTO orders VALUES (1)"}) {
         ChangeBatcher batcher = make();
         FakeLog log(batcher);
         log.gtid(11);

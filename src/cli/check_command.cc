@@ -13,9 +13,12 @@ namespace {
 
 const char* label(Prerequisite::State state) {
     switch (state) {
-        case Prerequisite::State::kOk: return "ok";
-        case Prerequisite::State::kWarning: return "warning";
-        case Prerequisite::State::kFailed: return "FAILED";
+        case Prerequisite::State::kOk:
+            return "ok";
+        case Prerequisite::State::kWarning:
+            return "warning";
+        case Prerequisite::State::kFailed:
+            return "FAILED";
     }
     return "";
 }
@@ -29,11 +32,12 @@ int check(const CommonOptions& options, const std::string& file) {
     if (options.json()) {
         nlohmann::json list = nlohmann::json::array();
         for (const Prerequisite& item : items) {
-            list.push_back({{"name", item.name},
-                            {"state", item.state == Prerequisite::State::kFailed ? "failed" : label(item.state)},
-                            {"found", item.found},
-                            {"needed", item.needed},
-                            {"fix", item.fix_sql}});
+            list.push_back(
+                {{"name", item.name},
+                 {"state", item.state == Prerequisite::State::kFailed ? "failed" : label(item.state)},
+                 {"found", item.found},
+                 {"needed", item.needed},
+                 {"fix", item.fix_sql}});
         }
         fmt::print("{}\n", nlohmann::json({{"pipe", spec.name}, {"passed", passed}, {"items", list}})
                                .dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
@@ -53,8 +57,9 @@ int check(const CommonOptions& options, const std::string& file) {
 
 void add_check_command(CLI::App& app, Action& action) {
     CLI::App* command = app.add_subcommand(
-        "check", "List what the pipe needs of its source (and, with --clickhouse-url, of its target), each with\n"
-                 "its state and the SQL that fixes it. Changes nothing. Exit code 1 when something is missing.");
+        "check",
+        "List what the pipe needs of its source (and, with --clickhouse-url, of its target), each with\n"
+        "its state and the SQL that fixes it. Changes nothing. Exit code 1 when something is missing.");
     auto options = std::make_shared<CommonOptions>();
     auto file = std::make_shared<std::string>();
     command->add_option("PIPE", *file, "The pipe file, YAML or JSON")->required();

@@ -21,14 +21,15 @@ int main(int argc, char** argv) {
     logger->set_pattern(isatty(STDERR_FILENO) ? "\r\x1b[K%H:%M:%S %l: %v" : "%Y-%m-%dT%H:%M:%S.%e %l: %v");
     spdlog::set_default_logger(std::move(logger));
 
-    CLI::App app("Penstock copies MySQL and MariaDB tables into ClickHouse and keeps them in step.\n"
-                 "Start with a pipe file (docs/pipe-file.md), then:\n"
-                 "  penstock check shop.yaml    is the source ready? prints the SQL that makes it so\n"
-                 "  penstock run shop.yaml      load the tables, then follow their changes; Ctrl-C pauses\n"
-                 "  penstock status shop.yaml   where the pipe is\n"
-                 "  penstock verify shop.yaml   compare both sides, value by value\n"
-                 "Exit codes: 0 done, 1 failed or different, 2 wrong usage.",
-                 "penstock");
+    CLI::App app(
+        "Penstock copies MySQL and MariaDB tables into ClickHouse and keeps them in step.\n"
+        "Start with a pipe file (docs/pipe-file.md), then:\n"
+        "  penstock check shop.yaml    is the source ready? prints the SQL that makes it so\n"
+        "  penstock run shop.yaml      load the tables, then follow their changes; Ctrl-C pauses\n"
+        "  penstock status shop.yaml   where the pipe is\n"
+        "  penstock verify shop.yaml   compare both sides, value by value\n"
+        "Exit codes: 0 done, 1 failed or different, 2 wrong usage.",
+        "penstock");
     app.set_version_flag("--version", "penstock " PENSTOCK_VERSION);
     app.require_subcommand(1);
     Action action;

@@ -35,7 +35,9 @@ ClickHouseEndpoint to_endpoint(const Endpoint& engine) {
 
 }  // namespace
 
-std::string CommonOptions::catalog_path() const { return data_dir + "/catalog.sqlite"; }
+std::string CommonOptions::catalog_path() const {
+    return data_dir + "/catalog.sqlite";
+}
 
 void add_output_option(CLI::App& command, CommonOptions& options) {
     command.add_option("--output", options.output, "How to print: text or json")
@@ -45,21 +47,24 @@ void add_output_option(CLI::App& command, CommonOptions& options) {
 
 void add_data_dir_option(CLI::App& command, CommonOptions& options) {
     options.data_dir = "./penstock-data";
-    command.add_option("--data-dir", options.data_dir, "Where the pipes' state and the embedded ClickHouse live")
+    command
+        .add_option("--data-dir", options.data_dir, "Where the pipes' state and the embedded ClickHouse live")
         ->envname("PENSTOCK_DATA_DIR")
         ->capture_default_str();
 }
 
 void add_clickhouse_options(CLI::App& command, CommonOptions& options) {
-    command.add_option("--clickhouse-url", options.clickhouse_url,
-                       "The target ClickHouse, e.g. https://host:8443; not given: the embedded one")
+    command
+        .add_option("--clickhouse-url", options.clickhouse_url,
+                    "The target ClickHouse, e.g. https://host:8443; not given: the embedded one")
         ->envname("PENSTOCK_CLICKHOUSE_URL");
     command.add_option("--clickhouse-user", options.clickhouse_user, "Its user")
         ->envname("PENSTOCK_CLICKHOUSE_USER")
         ->capture_default_str();
     command.add_option("--clickhouse-password-file", options.clickhouse_password_file,
                        "File whose first line is the password; else $PENSTOCK_CLICKHOUSE_PASSWORD");
-    command.add_option("--library", options.library, "The embedded ClickHouse's libchdb.so; looked for if not given");
+    command.add_option("--library", options.library,
+                       "The embedded ClickHouse's libchdb.so; looked for if not given");
 }
 
 Destination::Destination() = default;

@@ -24,12 +24,12 @@ enum ExitCode : int {
 };
 
 struct CommonOptions {
-    std::string data_dir;            ///< --data-dir, $PENSTOCK_DATA_DIR, else ./penstock-data
-    std::string clickhouse_url;      ///< empty: the embedded engine
+    std::string data_dir;        ///< --data-dir, $PENSTOCK_DATA_DIR, else ./penstock-data
+    std::string clickhouse_url;  ///< empty: the embedded engine
     std::string clickhouse_user = "default";
     std::string clickhouse_password_file;  ///< else $PENSTOCK_CLICKHOUSE_PASSWORD
-    std::string library;             ///< libchdb.so for the embedded engine; empty: looked for
-    std::string output = "text";     ///< text or json
+    std::string library;                   ///< libchdb.so for the embedded engine; empty: looked for
+    std::string output = "text";           ///< text or json
 
     bool json() const { return output == "json"; }
     std::string catalog_path() const;

@@ -21,8 +21,9 @@ PipeRecord find_pipe_argument(const Catalog& catalog, const std::string& argumen
     if (std::optional<PipeRecord> pipe = catalog.find_pipe(name)) return *pipe;
     std::string known;
     for (const PipeRecord& pipe : catalog.list_pipes()) known += (known.empty() ? "" : ", ") + pipe.name;
-    throw Error(Disposition::kUsage, "find the pipe", "no pipe is called '" + name + "'",
-                known.empty() ? "There are none yet; start one with: penstock run PIPE.yaml" : "There are: " + known);
+    throw Error(
+        Disposition::kUsage, "find the pipe", "no pipe is called '" + name + "'",
+        known.empty() ? "There are none yet; start one with: penstock run PIPE.yaml" : "There are: " + known);
 }
 
 }  // namespace penstock

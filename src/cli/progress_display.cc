@@ -35,7 +35,8 @@ std::string json_string(std::string_view text) {
 
 std::string grouped(uint64_t number) {
     std::string digits = std::to_string(number);
-    for (int i = static_cast<int>(digits.size()) - 3; i > 0; i -= 3) digits.insert(static_cast<size_t>(i), ",");
+    for (int i = static_cast<int>(digits.size()) - 3; i > 0; i -= 3)
+        digits.insert(static_cast<size_t>(i), ",");
     return digits;
 }
 
@@ -89,9 +90,9 @@ std::string ProgressDisplay::text_line(double seconds) {
             line += fmt::format("  {} left", duration(left));
         }
     } else if (state == PipeState::kRunning || state == PipeState::kDegraded) {
-        line += fmt::format("  inserted {}  updated {}  deleted {}  {} rows/s  {} batches", grouped(p.inserted),
-                            grouped(p.updated), grouped(p.deleted), grouped(static_cast<uint64_t>(rate_)),
-                            grouped(p.batches));
+        line += fmt::format("  inserted {}  updated {}  deleted {}  {} rows/s  {} batches",
+                            grouped(p.inserted), grouped(p.updated), grouped(p.deleted),
+                            grouped(static_cast<uint64_t>(rate_)), grouped(p.batches));
         if (uint32_t commit = p.last_commit_time) {
             line += fmt::format("  newest commit {} ago",
                                 duration(std::max(0.0, std::difftime(std::time(nullptr), commit))));

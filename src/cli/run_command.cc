@@ -50,9 +50,10 @@ int run(const CommonOptions& options, const std::string& file, const std::string
 
 void add_run_command(CLI::App& app, Action& action) {
     CLI::App* command =
-        app.add_subcommand("run", "Run one pipe in the foreground: load its tables, then follow their changes.\n"
-                                  "Ctrl-C finishes or drops the batch in flight and leaves the pipe Paused; the\n"
-                                  "next run goes on from the checkpoint, also after a crash.");
+        app.add_subcommand("run",
+                           "Run one pipe in the foreground: load its tables, then follow their changes.\n"
+                           "Ctrl-C finishes or drops the batch in flight and leaves the pipe Paused; the\n"
+                           "next run goes on from the checkpoint, also after a crash.");
     auto options = std::make_shared<CommonOptions>();
     auto file = std::make_shared<std::string>();
     auto compression = std::make_shared<std::string>("zstd");

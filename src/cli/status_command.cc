@@ -16,14 +16,18 @@ namespace penstock {
 namespace {
 
 std::string utc(int64_t ms) {
-    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(static_cast<std::time_t>(ms / 1000)), ms % 1000);
+    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(static_cast<std::time_t>(ms / 1000)),
+                       ms % 1000);
 }
 
 const char* load_state_name(LoadState state) {
     switch (state) {
-        case LoadState::kPending: return "pending";
-        case LoadState::kLoading: return "loading";
-        case LoadState::kLoaded: return "loaded";
+        case LoadState::kPending:
+            return "pending";
+        case LoadState::kLoading:
+            return "loading";
+        case LoadState::kLoaded:
+            return "loaded";
     }
     return "";
 }
@@ -63,8 +67,8 @@ void print_text(const nlohmann::json& pipe) {
     fmt::print("{}: {} ({})\n", text(pipe["name"]), text(pipe["state"]), text(pipe["reason"]));
     if (pipe.contains("position")) fmt::print("position: {}\n", text(pipe["position"]));
     if (!pipe["tables"].empty()) {
-        fmt::print("\n{:32} {:8} {:>14} {:>12} {:>12} {:>12} {:>9}\n", "target", "load", "rows loaded", "inserted",
-                   "updated", "deleted", "adjusted");
+        fmt::print("\n{:32} {:8} {:>14} {:>12} {:>12} {:>12} {:>9}\n", "target", "load", "rows loaded",
+                   "inserted", "updated", "deleted", "adjusted");
     }
     for (const nlohmann::json& t : pipe["tables"]) {
         fmt::print("{:32} {:8} {:>14} {:>12} {:>12} {:>12} {:>9}\n", text(t["target"]), text(t["load"]),
@@ -92,8 +96,9 @@ int status(const CommonOptions& options, const std::string& argument) {
 
 void add_status_command(CLI::App& app, Action& action) {
     CLI::App* command = app.add_subcommand(
-        "status", "Show a pipe's state, tables, counts and every transition with its reason. Reads the data\n"
-                  "directory only, so it may be used while the pipe runs.");
+        "status",
+        "Show a pipe's state, tables, counts and every transition with its reason. Reads the data\n"
+        "directory only, so it may be used while the pipe runs.");
     auto options = std::make_shared<CommonOptions>();
     auto pipe = std::make_shared<std::string>();
     command->add_option("PIPE", *pipe, "The pipe file, or the pipe's name")->required();

@@ -39,12 +39,14 @@ nlohmann::json describe(const TablePlan& plan, const VerifyResult& result) {
 void print_text(const TablePlan& plan, const VerifyResult& result) {
     std::string target = plan.target_database + "." + plan.target_table;
     if (result.equal()) {
-        fmt::print("equal      {} = {}: {} rows\n", plan.source.qualified_name(), target, grouped(result.rows));
+        fmt::print("equal      {} = {}: {} rows\n", plan.source.qualified_name(), target,
+                   grouped(result.rows));
         return;
     }
-    fmt::print("DIFFERENT  {} = {}: {} rows compared, {} missing in the target, {} extra there, {} different\n",
-               plan.source.qualified_name(), target, grouped(result.rows), grouped(result.missing),
-               grouped(result.extra), grouped(result.different));
+    fmt::print(
+        "DIFFERENT  {} = {}: {} rows compared, {} missing in the target, {} extra there, {} different\n",
+        plan.source.qualified_name(), target, grouped(result.rows), grouped(result.missing),
+        grouped(result.extra), grouped(result.different));
     for (const Difference& d : result.examples) {
         fmt::print("           {} key {}", difference_name(d.kind), d.key);
         if (!d.column.empty()) fmt::print(", column {}: source {}, target {}", d.column, d.source, d.target);
@@ -67,7 +69,8 @@ int verify(const CommonOptions& options, const std::string& file) {
     nlohmann::json tables = nlohmann::json::array();
     for (const TablePlan& plan : plans) {
         VerifyResult result = verify_table(plan, connection, client, [&](uint64_t rows) {
-            if (terminal) std::fprintf(stderr, "\r\x1b[K%s: %s rows", plan.source.name.c_str(), grouped(rows).c_str());
+            if (terminal)
+                std::fprintf(stderr, "\r\x1b[K%s: %s rows", plan.source.name.c_str(), grouped(rows).c_str());
         });
         if (terminal) std::fputs("\r\x1b[K", stderr);
         equal = equal && result.equal();
@@ -88,9 +91,10 @@ int verify(const CommonOptions& options, const std::string& file) {
 
 void add_verify_command(CLI::App& app, Action& action) {
     CLI::App* command = app.add_subcommand(
-        "verify", "Compare the pipe's tables with their source, row by row and value by value, and print the keys\n"
-                  "that differ. Exit code 0 only when everything is equal. Rows that are on their way while the\n"
-                  "source is written to count as differences: compare when it is quiet.");
+        "verify",
+        "Compare the pipe's tables with their source, row by row and value by value, and print the keys\n"
+        "that differ. Exit code 0 only when everything is equal. Rows that are on their way while the\n"
+        "source is written to count as differences: compare when it is quiet.");
     auto options = std::make_shared<CommonOptions>();
     auto file = std::make_shared<std::string>();
     command->add_option("PIPE", *file, "The pipe file, YAML or JSON")->required();

@@ -240,7 +240,7 @@ class Printer {
     }
 
     void decimal(ByteSpan bytes, uint32_t precision, uint32_t scale) {
-        char digits[72];
+        char digits[72] = {};
         uint32_t size = 0;
         bool negative = false;
         bool good =

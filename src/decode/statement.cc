@@ -152,7 +152,8 @@ void read_alter(Tokenizer& in, std::string_view database, Statement& statement) 
                     statement.kind = Statement::Kind::kRenameTable;
                 }
             } else if ((t.is("TRUNCATE") || t.is("DROP") || t.is("EXCHANGE")) && in.peek().is("PARTITION")) {
-                if (statement.kind == Statement::Kind::kAlterTable) statement.kind = Statement::Kind::kTruncate;
+                if (statement.kind == Statement::Kind::kAlterTable)
+                    statement.kind = Statement::Kind::kTruncate;
             }
         }
         clause_start = depth == 0 && t.is_punctuation(',');

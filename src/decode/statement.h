@@ -22,12 +22,12 @@ struct Statement {
         kRollbackToSavepoint,  ///< ROLLBACK TO x
         kXaEnd,                ///< XA COMMIT, XA ROLLBACK of a prepared transaction
         kAlterTable,           ///< tables: the one altered
-        kTruncate,             ///< tables: the one emptied; ALTER TABLE ... TRUNCATE/DROP/EXCHANGE PARTITION too
-        kDropTable,            ///< tables: those dropped; CREATE OR REPLACE TABLE too
-        kRenameTable,          ///< tables: old and new names; ALTER TABLE ... RENAME too
-        kDropDatabase,         ///< tables: one entry with an empty table name
-        kChangesRows,          ///< INSERT, UPDATE, DELETE, REPLACE, LOAD DATA ... as a statement
-        kOther,                ///< nothing that a pipe must know: SAVEPOINT, XA END, CREATE INDEX, GRANT ...
+        kTruncate,      ///< tables: the one emptied; ALTER TABLE ... TRUNCATE/DROP/EXCHANGE PARTITION too
+        kDropTable,     ///< tables: those dropped; CREATE OR REPLACE TABLE too
+        kRenameTable,   ///< tables: old and new names; ALTER TABLE ... RENAME too
+        kDropDatabase,  ///< tables: one entry with an empty table name
+        kChangesRows,   ///< INSERT, UPDATE, DELETE, REPLACE, LOAD DATA ... as a statement
+        kOther,         ///< nothing that a pipe must know: SAVEPOINT, XA END, CREATE INDEX, GRANT ...
     };
     Kind kind = Kind::kOther;
     std::vector<StatementTable> tables;

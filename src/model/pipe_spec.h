@@ -28,9 +28,9 @@ struct SourceSettings {
     ReplicationMechanism mechanism = ReplicationMechanism::kGtid;
     bool use_compression = false;  ///< MySQL protocol compression
     bool allow_nullable_columns = true;
-    uint32_t initial_load_parallelism = 4;        ///< partitions of one table at once, at least 1
+    uint32_t initial_load_parallelism = 4;           ///< partitions of one table at once, at least 1
     uint64_t snapshot_rows_per_partition = 100'000;  ///< at least 1000
-    uint32_t snapshot_parallel_tables = 1;        ///< at least 1
+    uint32_t snapshot_parallel_tables = 1;           ///< at least 1
     bool delete_on_merge = false;
     InvalidDatePolicy invalid_dates = InvalidDatePolicy::kClamp;
     bool tinyint1_as_bool = true;  ///< our extension: settings.tinyInt1 = "bool" | "int8"

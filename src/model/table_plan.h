@@ -33,9 +33,9 @@ struct TablePlan {
     TableEngine engine = TableEngine::kReplacingMergeTree;
     bool delete_on_merge = false;
     InvalidDatePolicy invalid_dates = InvalidDatePolicy::kClamp;
-    std::vector<TargetColumn> columns;   ///< excluded ones left out; without the meta columns
-    std::vector<uint32_t> sorting_key;   ///< indexes into columns; empty only for MergeTree and Null
-    std::string partition_column;        ///< chosen snapshot partition column, or empty
+    std::vector<TargetColumn> columns;  ///< excluded ones left out; without the meta columns
+    std::vector<uint32_t> sorting_key;  ///< indexes into columns; empty only for MergeTree and Null
+    std::string partition_column;       ///< chosen snapshot partition column, or empty
 
     /// The first sorting-key column that is Nullable needs allow_nullable_key in the DDL.
     bool has_nullable_key() const;

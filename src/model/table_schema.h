@@ -41,13 +41,13 @@ struct SourceColumn {
     SourceType type = SourceType::kUnsupported;
     bool is_unsigned = false;
     bool nullable = false;
-    bool generated = false;          ///< virtual or stored
-    bool is_tinyint1 = false;        ///< tinyint(1): MySQL's BOOL
-    uint32_t length = 0;             ///< characters for char/varchar; bytes for binary/varbinary; bits for bit
-    uint8_t precision = 0;           ///< decimal: 1 to 65
-    uint8_t scale = 0;               ///< decimal: 0 to 30
-    uint8_t fsp = 0;                 ///< fractional second digits, 0 to 6
-    std::string charset;             ///< of char, varchar, text, enum, set; empty elsewhere
+    bool generated = false;    ///< virtual or stored
+    bool is_tinyint1 = false;  ///< tinyint(1): MySQL's BOOL
+    uint32_t length = 0;       ///< characters for char/varchar; bytes for binary/varbinary; bits for bit
+    uint8_t precision = 0;     ///< decimal: 1 to 65
+    uint8_t scale = 0;         ///< decimal: 0 to 30
+    uint8_t fsp = 0;           ///< fractional second digits, 0 to 6
+    std::string charset;       ///< of char, varchar, text, enum, set; empty elsewhere
     std::vector<std::string> labels;  ///< enum and set members in order, utf8mb4
 
     bool operator==(const SourceColumn&) const = default;
@@ -56,10 +56,10 @@ struct SourceColumn {
 struct TableSchema {
     std::string database;
     std::string name;
-    std::string storage_engine;          ///< "InnoDB", ...
-    std::vector<SourceColumn> columns;   ///< all, in ordinal order, invisible ones too
-    std::vector<uint32_t> key;           ///< indexes into columns of the primary key, else of a NOT NULL
-                                         ///< unique key, in key order; empty when there is neither
+    std::string storage_engine;         ///< "InnoDB", ...
+    std::vector<SourceColumn> columns;  ///< all, in ordinal order, invisible ones too
+    std::vector<uint32_t> key;          ///< indexes into columns of the primary key, else of a NOT NULL
+                                        ///< unique key, in key order; empty when there is neither
     bool key_is_primary = false;
 
     std::string qualified_name() const { return database + "." + name; }

@@ -22,13 +22,18 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-StreamPoint to_stream_point(const Checkpoint& c) { return {c.position, c.next_version, c.next_batch}; }
+StreamPoint to_stream_point(const Checkpoint& c) {
+    return {c.position, c.next_version, c.next_batch};
+}
 
 /// One connection to the source, from the checkpoint on.
 class Session {
   public:
     Session(PipeContext& context, const std::stop_token& stop, std::function<void()> on_caught_up)
-        : context_(context), stop_(stop), on_caught_up_(std::move(on_caught_up)), queue_(context.block_bytes) {}
+        : context_(context),
+          stop_(stop),
+          on_caught_up_(std::move(on_caught_up)),
+          queue_(context.block_bytes) {}
 
     /// Returns on a stop; throws on any error, with both threads ended.
     void run() {
@@ -68,7 +73,8 @@ class Session {
         Catalog& catalog = *context_.catalog;
         std::optional<Checkpoint> checkpoint = catalog.checkpoint(context_.pipe_id);
         if (!checkpoint) {
-            throw Error(Disposition::kFailPipe, "follow changes", "the pipe has no checkpoint", "Resync the pipe");
+            throw Error(Disposition::kFailPipe, "follow changes", "the pipe has no checkpoint",
+                        "Resync the pipe");
         }
         start_ = to_stream_point(*checkpoint);
         MysqlConnection connection = MysqlConnection::open(context_.spec.source);

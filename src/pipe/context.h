@@ -22,14 +22,17 @@ struct PipeContext {
     PipeSpec spec;
     ClickHouseEndpoint destination;
     ServerInfo source_info;
-    std::vector<TablePlan> plans;  ///< by TablePlan::id
+    std::vector<TablePlan> plans;                  ///< by TablePlan::id
     Compression compression = Compression::kZstd;  ///< of insert bodies
     Catalog* catalog = nullptr;
     Progress* progress = nullptr;
-    size_t block_bytes = size_t{32} << 20;  ///< a block, and the rows of one chunk, are cut when they reach this
+    size_t block_bytes =
+        size_t{32} << 20;  ///< a block, and the rows of one chunk, are cut when they reach this
 };
 
 /// Rows of such a table stay as they were inserted: a row inserted twice stays twice.
-inline bool is_append_only(const TablePlan& plan) { return plan.engine != TableEngine::kReplacingMergeTree; }
+inline bool is_append_only(const TablePlan& plan) {
+    return plan.engine != TableEngine::kReplacingMergeTree;
+}
 
 }  // namespace penstock

@@ -25,8 +25,9 @@ void require_all(const PipeSpec& spec, const ClickHouseEndpoint& destination) {
     require_source(spec);
     MysqlConnection connection = MysqlConnection::open(spec.source);
     ServerInfo server = read_server_info(connection);
-    require_targets(client, spec,
-                    make_plans(spec, read_table_schemas(connection, server, source_tables(spec)), info.has_time64));
+    require_targets(
+        client, spec,
+        make_plans(spec, read_table_schemas(connection, server, source_tables(spec)), info.has_time64));
 }
 
 /// All targets or none: what was made is dropped again when one cannot be made.
@@ -62,7 +63,8 @@ void set_up(PipeContext& context, bool has_time64) {
     if (spec.settings.mode != ReplicationMode::kSnapshot) {
         start = current_position(connection, context.source_info, spec.settings.mechanism);
     }
-    std::vector<TableSchema> schemas = read_table_schemas(connection, context.source_info, source_tables(spec));
+    std::vector<TableSchema> schemas =
+        read_table_schemas(connection, context.source_info, source_tables(spec));
     context.plans = make_plans(spec, schemas, has_time64);
 
     ClickHouseClient client(context.destination);
@@ -77,7 +79,8 @@ void set_up(PipeContext& context, bool has_time64) {
         records.push_back(std::move(record));
     }
     catalog.put_tables(context.pipe_id, records);
-    for (const TablePlan& plan : context.plans) catalog.put_schema(context.pipe_id, plan.id, start, plan.source);
+    for (const TablePlan& plan : context.plans)
+        catalog.put_schema(context.pipe_id, plan.id, start, plan.source);
     catalog.put_source_identity(context.pipe_id, context.source_info.identity());
     if (!start.none()) {
         catalog.put_start_position(context.pipe_id, start);

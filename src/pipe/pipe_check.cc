@@ -12,7 +12,8 @@ std::vector<std::pair<std::string, std::string>> source_tables(const PipeSpec& s
     return names;
 }
 
-std::vector<TablePlan> make_plans(const PipeSpec& spec, const std::vector<TableSchema>& schemas, bool has_time64) {
+std::vector<TablePlan> make_plans(const PipeSpec& spec, const std::vector<TableSchema>& schemas,
+                                  bool has_time64) {
     std::vector<TablePlan> plans;
     for (uint32_t i = 0; i < schemas.size(); ++i) {
         plans.push_back(make_table_plan(i, schemas[i], spec.mappings[i], spec, has_time64));
@@ -30,7 +31,8 @@ void require_source(const PipeSpec& spec) {
     }
     if (first == nullptr) return;
     std::string message = first->found;  // of the connection: the error itself
-    if (first->name != "connection") message = first->name + ": found " + first->found + ", needed " + first->needed;
+    if (first->name != "connection")
+        message = first->name + ": found " + first->found + ", needed " + first->needed;
     if (failed > 1) message += " (and " + std::to_string(failed - 1) + " more; penstock check lists them)";
     throw Error(Disposition::kUsage, "check the source", message,
                 first->fix_sql.empty() ? "" : "Fix: " + first->fix_sql);
@@ -53,7 +55,8 @@ void require_targets(ClickHouseClient& client, const PipeSpec& spec, const std::
 std::vector<Prerequisite> check_pipe(const PipeSpec& spec, const std::optional<ClickHouseEndpoint>& target) {
     using State = Prerequisite::State;
     std::vector<Prerequisite> items = check_source(spec.source, spec.settings, spec.mappings);
-    auto add = [&](std::string name, State state, std::string found, std::string needed = {}, std::string fix = {}) {
+    auto add = [&](std::string name, State state, std::string found, std::string needed = {},
+                   std::string fix = {}) {
         items.push_back({std::move(name), state, std::move(found), std::move(needed), std::move(fix)});
     };
     bool has_time64 = true;
@@ -74,7 +77,8 @@ std::vector<Prerequisite> check_pipe(const PipeSpec& spec, const std::optional<C
         ServerInfo server = read_server_info(connection);
         std::vector<TablePlan> plans =
             make_plans(spec, read_table_schemas(connection, server, source_tables(spec)), has_time64);
-        add("columns and keys", State::kOk, "every mapped column has a ClickHouse type and every target a key");
+        add("columns and keys", State::kOk,
+            "every mapped column has a ClickHouse type and every target a key");
         if (target) {
             ClickHouseClient client(*target);
             require_targets(client, spec, plans);

@@ -12,10 +12,12 @@
 namespace penstock {
 
 /// The source's prerequisites and, where a target is given and the source's tables can be read, the
-/// target's: reachable, and each target table absent or of our columns and, for a load, empty. Changes nothing.
+/// target's: reachable, and each target table absent or of our columns and, for a load, empty. Changes
+/// nothing.
 std::vector<Prerequisite> check_pipe(const PipeSpec& spec, const std::optional<ClickHouseEndpoint>& target);
 
-/// Throws Error(kUsage) in one line for the first source prerequisite that failed, with the SQL that fixes it.
+/// Throws Error(kUsage) in one line for the first source prerequisite that failed, with the SQL that fixes
+/// it.
 void require_source(const PipeSpec& spec);
 
 /// Throws Error(kUsage) unless each target is absent, or ours to take: same columns, and empty when the
@@ -23,7 +25,8 @@ void require_source(const PipeSpec& spec);
 void require_targets(ClickHouseClient& client, const PipeSpec& spec, const std::vector<TablePlan>& plans);
 
 /// One plan per mapping, in order. Throws as make_table_plan does.
-std::vector<TablePlan> make_plans(const PipeSpec& spec, const std::vector<TableSchema>& schemas, bool has_time64);
+std::vector<TablePlan> make_plans(const PipeSpec& spec, const std::vector<TableSchema>& schemas,
+                                  bool has_time64);
 
 /// (database, table) of each mapping, in order.
 std::vector<std::pair<std::string, std::string>> source_tables(const PipeSpec& spec);

@@ -21,8 +21,9 @@ struct Progress {
 
     // Changes from the log that ClickHouse acknowledged.
     std::atomic<uint64_t> inserted{0}, updated{0}, deleted{0}, batches{0};
-    std::atomic<uint64_t> adjusted{0};           ///< values changed by a policy, load and log
-    std::atomic<uint32_t> last_commit_time{0};   ///< source's clock, seconds, of the newest acknowledged commit
+    std::atomic<uint64_t> adjusted{0};  ///< values changed by a policy, load and log
+    std::atomic<uint32_t> last_commit_time{
+        0};  ///< source's clock, seconds, of the newest acknowledged commit
 
     /// Trouble that the pipe is waiting out; empty when there is none.
     void set_trouble(std::string line) {

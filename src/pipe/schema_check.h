@@ -8,7 +8,8 @@
 namespace penstock {
 
 /// Reads the definition from the source and compares it with the plan's. Throws Error(kFailPipe) that names
-/// the table and each column that was added, dropped or altered. `at` is the place in the log, for the message.
+/// the table and each column that was added, dropped or altered. `at` is the place in the log, for the
+/// message.
 void check_schema_unchanged(const PipeContext& context, const TablePlan& plan, const std::string& at);
 
 /// The columns that differ, as text ("c: added; d: int -> bigint"); empty when none does.

@@ -171,7 +171,8 @@ class TableLoader {
         spdlog::info("{}: loaded {} rows", plan_.source.qualified_name(), record().rows_loaded);
     }
 
-    void load_with_retries(const PartitionRecord& partition, BlockWriter& writer, const std::stop_token& stop) {
+    void load_with_retries(const PartitionRecord& partition, BlockWriter& writer,
+                           const std::stop_token& stop) {
         Backoff backoff(milliseconds(500), milliseconds(30'000));
         while (!stop.stop_requested()) {
             try {

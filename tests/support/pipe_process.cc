@@ -15,12 +15,14 @@ PipeProcess::PipeProcess(const PipeChoice& choice)
       mechanism_(choice.mechanism == "GTID" ? ReplicationMechanism::kGtid : ReplicationMechanism::kFilePos) {
     std::string mappings;
     for (const std::string& mapping : choice.mappings) {
-        std::string inner = mapping.front() == '{' ? mapping.substr(1, mapping.size() - 2)
-                                                   : fmt::format("sourceTable: {0}, targetTable: {0}", mapping);
+        std::string inner = mapping.front() == '{'
+                                ? mapping.substr(1, mapping.size() - 2)
+                                : fmt::format("sourceTable: {0}, targetTable: {0}", mapping);
         mappings += fmt::format("      - {{sourceSchemaName: {}, {}}}\n", choice.database, inner);
     }
-    std::string settings = fmt::format("replicationMode: {}\nreplicationMechanism: {}\nsyncIntervalSeconds: 1\n{}",
-                                       choice.mode, choice.mechanism, choice.more_settings);
+    std::string settings =
+        fmt::format("replicationMode: {}\nreplicationMechanism: {}\nsyncIntervalSeconds: 1\n{}", choice.mode,
+                    choice.mechanism, choice.more_settings);
     std::string indented;
     for (char c : "\n" + settings) {
         indented += c;
@@ -44,24 +46,30 @@ destination:
     ClickHouseEndpoint target = clickhouse_endpoint();
     write_file(directory_.path() + "/password", target.password);
     ClickHouseClient(target).query("DROP DATABASE IF EXISTS " + choice.database);
-    target_options_ = {"--clickhouse-url", target.url, "--clickhouse-user", target.user,
+    target_options_ = {"--clickhouse-url",           target.url,
+                       "--clickhouse-user",          target.user,
                        "--clickhouse-password-file", directory_.path() + "/password"};
 }
 
 std::vector<std::string> PipeProcess::command(const std::string& name, bool with_target) const {
-    std::vector<std::string> arguments = {penstock_program(), name, file(), "--data-dir", directory_.path() + "/data"};
+    std::vector<std::string> arguments = {penstock_program(), name, file(), "--data-dir",
+                                          directory_.path() + "/data"};
     if (with_target) arguments.insert(arguments.end(), target_options_.begin(), target_options_.end());
     return arguments;
 }
 
-void PipeProcess::start() { running_ = std::make_unique<Background>(command("run", true), log_file()); }
+void PipeProcess::start() {
+    running_ = std::make_unique<Background>(command("run", true), log_file());
+}
 
 int PipeProcess::pause() {
     running_->signal(SIGINT);
     return running_->wait();
 }
 
-Finished PipeProcess::run_to_end() { return run_program(command("run", true)); }
+Finished PipeProcess::run_to_end() {
+    return run_program(command("run", true));
+}
 
 nlohmann::json PipeProcess::status() const {
     std::vector<std::string> arguments = command("status", false);
@@ -71,7 +79,9 @@ nlohmann::json PipeProcess::status() const {
     return nlohmann::json::parse(finished.out);
 }
 
-Finished PipeProcess::verify() const { return run_program(command("verify", true)); }
+Finished PipeProcess::verify() const {
+    return run_program(command("verify", true));
+}
 
 bool PipeProcess::wait_for(const std::function<bool(const nlohmann::json&)>& condition) {
     auto end = std::chrono::steady_clock::now() + std::chrono::minutes(3);

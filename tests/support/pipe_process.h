@@ -21,8 +21,9 @@ struct PipeChoice {
     std::string database;
     std::string mode = "cdc";
     std::string mechanism = "GTID";
-    std::string more_settings;            ///< lines of settings, "key: value", each ended by a newline
-    std::vector<std::string> mappings;    ///< table names, or inline mappings without the schema: "{sourceTable: ...}"
+    std::string more_settings;  ///< lines of settings, "key: value", each ended by a newline
+    std::vector<std::string>
+        mappings;  ///< table names, or inline mappings without the schema: "{sourceTable: ...}"
 };
 
 class PipeProcess {

@@ -7,7 +7,8 @@ namespace penstock::test {
 
 std::string required_environment(const std::string& name) {
     const char* value = std::getenv(name.c_str());
-    if (value == nullptr) throw std::runtime_error(name + " is not set; ./dev test starts the servers and sets it");
+    if (value == nullptr)
+        throw std::runtime_error(name + " is not set; ./dev test starts the servers and sets it");
     return value;
 }
 

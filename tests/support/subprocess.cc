@@ -2,11 +2,12 @@
 
 #include <csignal>
 #include <cstdlib>
-#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
+
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,7 +31,9 @@ pid_t start(const std::vector<std::string>& arguments, const std::string& out, c
     return pid;
 }
 
-int decode(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
+int decode(int status) {
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
 
 }  // namespace
 
@@ -77,9 +80,13 @@ int Background::wait() {
     return exit_code_;
 }
 
-std::string Background::output() const { return read_file(output_file_); }
+std::string Background::output() const {
+    return read_file(output_file_);
+}
 
-std::string penstock_program() { return PENSTOCK_PROGRAM; }
+std::string penstock_program() {
+    return PENSTOCK_PROGRAM;
+}
 
 std::string read_file(const std::string& path) {
     std::ifstream in(path, std::ios::binary);

@@ -2,8 +2,9 @@
 // Child processes of tests: started, fed signals, waited for, always by process id.
 
 #include <string>
-#include <sys/types.h>
 #include <vector>
+
+#include <sys/types.h>
 
 namespace penstock::test {
 
