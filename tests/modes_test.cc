@@ -200,6 +200,38 @@ TEST_P(Modes, ChangesThatAreNotAppliedFailThePipeLoudly) {
     }
 }
 
+TEST_P(Modes, AClickHouseThatIsKilledLosesNothing) {
+    TemporaryDirectory engine_directory;
+    Background engine({penstock_program(), "clickhouse", "--data-dir", engine_directory.path(), "--output", "json"},
+                      engine_directory.path() + "/out");
+    auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    while (engine.output().find('}') == std::string::npos && std::chrono::steady_clock::now() < end) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));  // between two looks at a condition
+    }
+    nlohmann::json at = nlohmann::json::parse(engine.output());
+    ClickHouseEndpoint target;
+    target.url = at["url"];
+    target.user = at["user"];
+    target.password = read_file(at["password_file"]);
+    target.password = target.password.substr(0, target.password.find('\n'));
+    choice_.target = target;
+
+    fill(10);
+    PipeProcess pipe(choice_);
+    pipe.start();
+    ASSERT_TRUE(pipe.wait_for_state("Running")) << pipe.log();
+    for (int i = 0; i < 2000; ++i) {
+        source_->execute(fmt::format("INSERT INTO t (v) VALUES ({})", i));
+        if (i == 700) kill(at["pid"].get<pid_t>(), SIGKILL);  // `penstock clickhouse` starts it again
+    }
+    ASSERT_TRUE(pipe.wait_until_caught_up()) << pipe.log();
+    EXPECT_EQ(pipe.pause(), 0);
+    Finished verified = pipe.verify();
+    EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+    engine.signal(SIGTERM);
+    EXPECT_EQ(engine.wait(), 0) << engine.output();
+}
+
 TEST_P(Modes, AnIndexAddedAtTheSourceChangesNothing) {
     fill(3);
     PipeProcess pipe(choice_);

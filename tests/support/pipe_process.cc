@@ -43,7 +43,7 @@ destination:
 )",
                                    choice.database, endpoint_.type, endpoint_.host, endpoint_.port,
                                    endpoint_.username, endpoint_.password, indented, mappings));
-    ClickHouseEndpoint target = clickhouse_endpoint();
+    ClickHouseEndpoint target = choice.target ? *choice.target : clickhouse_endpoint();
     write_file(directory_.path() + "/password", target.password);
     ClickHouseClient(target).query("DROP DATABASE IF EXISTS " + choice.database);
     target_options_ = {"--clickhouse-url",           target.url,

@@ -4,11 +4,13 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
+#include "destination/clickhouse_client.h"
 #include "model/pipe_spec.h"
 #include "source/server_info.h"
 #include "support/subprocess.h"
@@ -19,6 +21,7 @@ namespace penstock::test {
 struct PipeChoice {
     std::string server = "MYSQL";  ///< of source_endpoint
     std::string database;
+    std::optional<ClickHouseEndpoint> target;  ///< else the shared one
     std::string mode = "cdc";
     std::string mechanism = "GTID";
     std::string more_settings;  ///< lines of settings, "key: value", each ended by a newline
