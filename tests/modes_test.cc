@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "source/mysql_connection.h"
+#include "support/own_server.h"
 #include "support/pipe_process.h"
 #include "support/servers.h"
 
@@ -124,6 +125,37 @@ TEST_P(Modes, OneTableFeedsTwoTargets) {
     EXPECT_EQ(pipe.verify().exit_code, 0);
 }
 
+TEST_P(Modes, RowsThatDifferAreNeverOneRow) {
+    source_->execute("CREATE TABLE k (u INT, l TINYINT(1), v INT, PRIMARY KEY (u, l))");
+    source_->execute("INSERT INTO k VALUES (1, 1, 5), (1, 2, 5), (1, 3, 5)");
+    choice_.mappings = {"{sourceTable: k, targetTable: k, useCustomSortingKey: true, sortingKeys: [v]}"};
+    PipeProcess pipe(choice_);
+    pipe.start();
+    ASSERT_TRUE(pipe.wait_for_state("Running")) << pipe.log();
+    source_->execute("INSERT INTO k VALUES (2, 7, 5)");
+    source_->execute("UPDATE k SET v = 6 WHERE l = 2");  // the chosen key changes, the source's does not
+    source_->execute("UPDATE k SET l = 4 WHERE l = 3");
+    ASSERT_TRUE(pipe.wait_until_caught_up()) << pipe.log();
+    EXPECT_EQ(pipe.pause(), 0);
+    EXPECT_EQ(target("SELECT u, l, v FROM k FINAL WHERE _peerdb_is_deleted = 0 ORDER BY u, l"),
+              "1\t1\t5\n1\t2\t6\n1\t4\t5\n2\t7\t5");
+    Finished verified = pipe.verify();
+    EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+}
+
+TEST_P(Modes, StatementsInARowLogStopThePipe) {
+    fill(2);
+    source_->execute("CREATE VIEW a_view AS SELECT * FROM t");
+    PipeProcess pipe(choice_);
+    pipe.start();
+    ASSERT_TRUE(pipe.wait_for_state("Running")) << pipe.log();
+    source_->execute("SET SESSION binlog_format = 'STATEMENT'");
+    source_->execute("UPDATE a_view SET v = 77");
+    source_->execute("SET SESSION binlog_format = 'ROW'");
+    EXPECT_EQ(pipe.process().wait(), 1) << pipe.log();
+    EXPECT_NE(pipe.log().find("as a statement, not as rows"), std::string::npos) << pipe.log();
+}
+
 TEST_P(Modes, APauseInTheMiddleOfTheLoadGoesOnFromThere) {
     fill(15);
     choice_.more_settings = "snapshotNumRowsPerPartition: 1000\ninitialLoadParallelism: 1\n";
@@ -160,22 +192,30 @@ TEST_P(Modes, ATransactionLargerThanABlockArrivesWhole) {
 }
 
 TEST_P(Modes, CompressedTransactionsAreChangesLikeOthers) {
+    // MariaDB compresses for all sessions or none, so it takes a server of its own.
+    std::optional<OwnServer> own;
+    if (choice_.server == "MARIADB") {
+        own.emplace("MARIADB", std::vector<std::string>{"--log-bin-compress=ON"});
+        choice_.source = own->endpoint();
+        source_.emplace(MysqlConnection::open(*choice_.source));
+        source_->execute("CREATE DATABASE " + choice_.database);
+        source_->execute("USE " + choice_.database);
+        source_->execute("CREATE TABLE t (id INT PRIMARY KEY AUTO_INCREMENT, v INT, w VARCHAR(1000))");
+    } else {
+        source_->execute("SET SESSION binlog_transaction_compression = ON");
+    }
     fill(2);
     PipeProcess pipe(choice_);
     pipe.start();
     ASSERT_TRUE(pipe.wait_for_state("Running")) << pipe.log();
-    const bool mysql = choice_.server == "MYSQL";
-    source_->execute(mysql ? "SET SESSION binlog_transaction_compression = ON"
-                           : "SET GLOBAL log_bin_compress = ON");
     source_->execute("BEGIN");
     source_->execute("INSERT INTO t (v, w) VALUES (0, REPEAT('z', 1000))");
-    for (int i = 0; i < 15; ++i)
-        source_->execute("INSERT INTO t (v, w) SELECT v, w FROM t WHERE w LIKE 'zz%'");  // 65 MB
+    for (int i = 0; i < 15; ++i) {  // 65 MB
+        source_->execute("INSERT INTO t (v, w) SELECT v, w FROM t WHERE w LIKE 'zz%'");
+    }
     source_->execute("UPDATE t SET v = 7 WHERE id % 5 = 0");
     source_->execute("DELETE FROM t WHERE id % 5 = 1");
     source_->execute("COMMIT");
-    source_->execute(mysql ? "SET SESSION binlog_transaction_compression = OFF"
-                           : "SET GLOBAL log_bin_compress = OFF");
     ASSERT_TRUE(pipe.wait_until_caught_up()) << pipe.log();
     EXPECT_EQ(pipe.pause(), 0);
     Finished verified = pipe.verify();
@@ -202,8 +242,9 @@ TEST_P(Modes, ChangesThatAreNotAppliedFailThePipeLoudly) {
 
 TEST_P(Modes, AClickHouseThatIsKilledLosesNothing) {
     TemporaryDirectory engine_directory;
-    Background engine({penstock_program(), "clickhouse", "--data-dir", engine_directory.path(), "--output", "json"},
-                      engine_directory.path() + "/out");
+    Background engine(
+        {penstock_program(), "clickhouse", "--data-dir", engine_directory.path(), "--output", "json"},
+        engine_directory.path() + "/out");
     auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
     while (engine.output().find('}') == std::string::npos && std::chrono::steady_clock::now() < end) {
         std::this_thread::sleep_for(std::chrono::milliseconds(50));  // between two looks at a condition

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "source/mysql_connection.h"
+#include "support/own_server.h"
 #include "support/servers.h"
 #include "support/subprocess.h"
 
@@ -121,46 +122,6 @@ TEST_P(Refusals, MissingTable) {
 TEST_P(Refusals, StatementFormat) {
     with_global("binlog_format", "STATEMENT", [&] { expect_refused("STATEMENT", "binlog_format = 'ROW'"); });
 }
-
-/// A server of its own, started with more arguments; ended with the test.
-class OwnServer {
-  public:
-    OwnServer(std::string server, const std::vector<std::string>& arguments) : server_(std::move(server)) {
-        std::vector<std::string> start = command("start");
-        start.push_back("--");
-        start.insert(start.end(), arguments.begin(), arguments.end());
-        Finished finished = run_program(start);
-        if (finished.exit_code != 0) throw std::runtime_error(finished.err);
-    }
-    ~OwnServer() { run_program(command("stop")); }
-
-    /// The endpoint of the shared server with this one's port and password.
-    SourceEndpoint endpoint() const {
-        SourceEndpoint endpoint = source_endpoint(server_);
-        endpoint.port = static_cast<uint16_t>(std::stoi(variable("PORT")));
-        endpoint.password = variable("PASSWORD");
-        return endpoint;
-    }
-
-  private:
-    std::vector<std::string> command(const std::string& verb) const {
-        std::string name = server_;
-        for (char& c : name) c = static_cast<char>(std::tolower(c));
-        return {"/bin/bash",  PENSTOCK_SOURCE_DIR "/scripts/servers/servers.sh", verb, name, "--state",
-                state_.path()};
-    }
-    std::string variable(const std::string& name) const {
-        std::string facts = read_file(state_.path() + "/servers.env");
-        std::string key = "PENSTOCK_TEST_" + server_ + "_" + name + "=";
-        size_t at = facts.find(key);
-        if (at == std::string::npos) throw std::runtime_error("no " + key + " in " + facts);
-        at += key.size();
-        return facts.substr(at, facts.find('\n', at) - at);
-    }
-
-    TemporaryDirectory state_;
-    std::string server_;
-};
 
 TEST_P(Refusals, LogBinOff) {
     OwnServer server(GetParam(), {"--skip-log-bin"});

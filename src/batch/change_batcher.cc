@@ -103,7 +103,9 @@ void ChangeBatcher::handle(const FormatDescriptionEvent&) {
     if (in_transaction_) {
         // A server that died inside a transaction writes no end for it; the next file begins without it.
         fail("a log file begins inside a transaction",
-             "The source lost the end of a transaction in a crash; resync the pipe", nullptr);
+             "The source lost the end of a transaction in a crash; load the pipe anew (another name, empty "
+             "targets)",
+             nullptr);
     }
 }
 
@@ -159,7 +161,9 @@ void ChangeBatcher::commit() {
     if (GtidSet* set = position_.mysql()) {
         if (gtid_ && gtid_->anonymous) {
             fail("a transaction without a GTID",
-                 "gtid_mode is not ON; set it, or use replicationMechanism FILE_POS and resync", nullptr);
+                 "gtid_mode is not ON; set it, or use replicationMechanism FILE_POS and load the pipe anew "
+                 "(another name, empty targets)",
+                 nullptr);
         }
         if (gtid_) set->add(gtid_->source, gtid_->gno);
     } else if (MariadbGtidPos* pos = position_.mariadb()) {
@@ -180,15 +184,16 @@ void ChangeBatcher::handle(const XidEvent&) {
 void ChangeBatcher::handle(const XaPrepareEvent& event) {
     if (!event.one_phase && transaction_rows_ > 0) {
         fail("XA transaction " + event.xid + " changed mapped tables and is only prepared",
-             "Two-phase XA transactions on mapped tables are not supported; resync the pipe after its end",
+             "Two-phase XA transactions on mapped tables are not supported; load the pipe anew (another "
+             "name, empty targets) after its end",
              nullptr);
     }
     commit();
 }
 
 void ChangeBatcher::handle(const IncidentEvent& event) {
-    fail("the source reports that its log lacks events: " + std::string(event.message), "Resync the pipe",
-         nullptr);
+    fail("the source reports that its log lacks events: " + std::string(event.message),
+         "Load the pipe anew (another name, empty targets)", nullptr);
 }
 
 void ChangeBatcher::handle(const QueryEvent& event) {
@@ -207,7 +212,8 @@ void ChangeBatcher::handle(const QueryEvent& event) {
         case Statement::Kind::kRollbackToSavepoint:
             if (transaction_rows_ > 0) {
                 fail("a transaction with changes of mapped tables was rolled back in the log",
-                     "It mixes transactional and non-transactional tables; convert them to InnoDB and resync",
+                     "It mixes transactional and non-transactional tables; convert them to InnoDB and load "
+                     "the pipe anew (another name, empty targets)",
                      nullptr);
             }
             if (statement.kind == Statement::Kind::kRollback) commit();
@@ -225,14 +231,14 @@ void ChangeBatcher::check_statement(const Statement& statement, std::string_view
                                     std::string_view database) {
     using Kind = Statement::Kind;
     if (statement.kind == Kind::kChangesRows) {
+        // What it changes may hide behind a view or a trigger, so the database alone decides.
         for (const auto& table : tables_) {
-            const TableSchema& source = table->mapped.plan->source;
-            if (!mentions_identifier(query, source.name)) continue;
-            // Elsewhere it must be named in full to be meant.
-            if (lower(database) != lower(source.database) && !mentions_identifier(query, source.database))
-                continue;
-            fail("the log holds a change as a statement, not as rows",
-                 "A session used binlog_format=STATEMENT or MIXED; SET GLOBAL binlog_format='ROW' and resync",
+            const std::string& mapped = table->mapped.plan->source.database;
+            if (lower(database) != lower(mapped) && !mentions_identifier(query, mapped)) continue;
+            if (table->skip_transaction) continue;
+            fail("the log holds a change in the table's database as a statement, not as rows",
+                 "A session used binlog_format=STATEMENT or MIXED; set it to ROW and load the pipe anew "
+                 "(another name, empty targets)",
                  table.get());
         }
         return;
@@ -240,7 +246,8 @@ void ChangeBatcher::check_statement(const Statement& statement, std::string_view
     auto refuse = [&](Table* table, const char* what) {
         if (table->skip_transaction) return;
         fail(std::string(what) + ": " + std::string(query.substr(0, 200)),
-             "Penstock does not apply this statement; resync the pipe", table);
+             "Penstock does not apply this statement; load the pipe anew (another name, empty targets)",
+             table);
     };
     for (const StatementTable& named : statement.tables) {
         if (statement.kind == Kind::kDropDatabase) {
@@ -255,7 +262,12 @@ void ChangeBatcher::check_statement(const Statement& statement, std::string_view
         for (Table* table : find_tables(named.database.empty() ? database : named.database, named.table)) {
             switch (statement.kind) {
                 case Kind::kAlterTable:
-                    altered_.push_back(table->mapped.plan->id);
+                    refuse(table, "the source altered the table");
+                    break;
+                case Kind::kDropIndex:
+                    // Without a primary key it may be the index that told the rows apart.
+                    if (!table->mapped.plan->source.key_is_primary)
+                        refuse(table, "the source dropped an index");
                     break;
                 case Kind::kTruncate:
                     refuse(table, "the source emptied the table or a partition of it");
@@ -303,7 +315,7 @@ void ChangeBatcher::handle(const RowsEvent& event) {
     auto found = maps_.find(event.table_id);
     if (found == maps_.end()) {
         fail("rows of table id " + std::to_string(event.table_id) + " came without their table map",
-             "The log is damaged; resync the pipe", nullptr);
+             "The log is damaged; load the pipe anew (another name, empty targets)", nullptr);
     }
     const MapEntry& entry = found->second;
     for (const MapEntry::Target& target : entry.targets) {
@@ -311,11 +323,18 @@ void ChangeBatcher::handle(const RowsEvent& event) {
         if (event.column_count != entry.columns) {
             fail("a rows event has " + std::to_string(event.column_count) + " columns, its table map " +
                      std::to_string(entry.columns),
-                 "The log is damaged; resync the pipe", &table);
+                 "The log is damaged; load the pipe anew (another name, empty targets)", &table);
         }
         if (!in_transaction_)
-            fail("rows outside of a transaction", "The log is damaged; resync the pipe", &table);
+            fail("rows outside of a transaction",
+                 "The log is damaged; load the pipe anew (another name, empty targets)", &table);
         if (table.skip_transaction) continue;
+        if (event.kind == RowsEvent::Kind::kPartialUpdate) {
+            fail("a row was logged as a partial JSON update",
+                 "SET GLOBAL binlog_row_value_options='' at the source, then load the pipe anew (another "
+                 "name, empty targets)",
+                 &table);
+        }
         try {
             append_rows(table, *target.decoder, event);
         } catch (Error& e) {
@@ -349,6 +368,8 @@ void ChangeBatcher::append_rows(Table& table, const BinlogRowDecoder& decoder, c
                 block.finish_row(next_version_++, true);
                 ++counts.deleted;
             }
+            break;
+        case RowsEvent::Kind::kPartialUpdate:  // refused before
             break;
         case RowsEvent::Kind::kUpdate:
             while (!rows.empty()) {

@@ -71,9 +71,6 @@ class ChangeBatcher {
     const Position& position() const { return position_; }
     /// For messages: where in the source's log the last event ended, as "file:offset".
     std::string log_coordinates() const;
-    /// Tables whose definition a DDL statement may have changed since the last call, by plan id; the caller
-    /// compares them with the recorded schema.
-    std::vector<uint32_t> take_altered_tables() { return std::exchange(altered_, {}); }
 
   private:
     struct Table;
@@ -129,7 +126,6 @@ class ChangeBatcher {
     uint32_t chunk_index_ = 0;
     size_t open_bytes_ = 0;
     std::vector<TableCounts> counts_;
-    std::vector<uint32_t> altered_;
     RowImage before_, after_;
 };
 

@@ -230,7 +230,9 @@ TEST_F(ChangeBatcherTest, ATableWithTwoTargetsFeedsBoth) {
 TEST_F(ChangeBatcherTest, StatementsOnMappedTablesAreNeverSilent) {
     for (const char* text :
          {"TRUNCATE TABLE orders", "DROP TABLE `orders`", "RENAME TABLE orders TO x",
-          "RENAME TABLE x TO orders", "DROP DATABASE shop", "INSERT INTO orders VALUES (1)"}) {
+          "RENAME TABLE x TO orders", "DROP DATABASE shop", "INSERT INTO orders VALUES (1)",
+          "UPDATE a_view SET v = 1", "ALTER TABLE orders ADD COLUMN c INT",
+          "ALTER TABLE other EXCHANGE PARTITION p WITH TABLE orders"}) {
         ChangeBatcher batcher = make();
         FakeLog log(batcher);
         log.gtid(11);
@@ -246,8 +248,7 @@ TEST_F(ChangeBatcherTest, StatementsOnMappedTablesAreNeverSilent) {
     ChangeBatcher batcher = make();
     FakeLog log(batcher);
     log.gtid(11);
-    log.query("ALTER TABLE items ADD COLUMN c INT");
-    EXPECT_EQ(batcher.take_altered_tables(), (std::vector<uint32_t>{1}));
+    log.query("ALTER TABLE items ADD INDEX (v)");
     log.gtid(12);
     log.query("TRUNCATE TABLE other");
     // The same name in another database is another table.
@@ -256,6 +257,17 @@ TEST_F(ChangeBatcherTest, StatementsOnMappedTablesAreNeverSilent) {
     EXPECT_EQ(batcher.position().to_string(), "mysql-gtid:" + std::string(kUuid) + ":1-13");
     log.gtid(14);
     EXPECT_THROW(log.feed(QueryEvent{"elsewhere", "DELETE FROM `shop`.orders"}), Error);
+}
+
+TEST_F(ChangeBatcherTest, PartialUpdatesStopOnlyThePipesThatMapTheirTable) {
+    ChangeBatcher batcher = make();
+    FakeLog log(batcher);
+    log.gtid(11);
+    log.query("BEGIN");
+    log.map(8, "unmapped");
+    log.rows(8, RowsEvent::Kind::kPartialUpdate, image(1, "a"));
+    log.map(9, "orders");
+    EXPECT_THROW(log.rows(9, RowsEvent::Kind::kPartialUpdate, image(1, "a")), Error);
 }
 
 TEST_F(ChangeBatcherTest, RowsThatCannotBePlacedStopThePipe) {

@@ -1,6 +1,8 @@
 #include "catalog/migrations.h"
 
+#include <chrono>
 #include <string>
+#include <thread>
 
 #include "base/error.h"
 #include "catalog/sqlite.h"
@@ -113,9 +115,12 @@ constexpr const char* kMigrations[] = {kVersion1};
 
 /// The file's version; 0 for an empty file. Only reads.
 int64_t check_file(Database& database, int64_t known) {
+    // One read transaction: another process may be making the file just now.
+    database.execute("BEGIN");
     int64_t application = database.query_integer("PRAGMA application_id");
     int64_t version = database.query_integer("PRAGMA user_version");
     int64_t objects = database.query_integer("SELECT count(*) FROM sqlite_schema");
+    database.execute("COMMIT");
     if (application == 0 && version == 0 && objects == 0) return 0;
     if (application != kCatalogApplicationId) database.fail("the file is not a Penstock catalog");
     if (version > known) {
@@ -125,6 +130,20 @@ int64_t check_file(Database& database, int64_t known) {
     std::string verdict = database.query_text("PRAGMA quick_check(1)");
     if (verdict != "ok") database.fail("the file is damaged (" + verdict + ")");
     return version;
+}
+
+/// SQLite does not wait for the lock that this change needs, so we do: another process may look at the file.
+std::string set_write_ahead_log(Database& database) {
+    std::string mode = database.query_text("PRAGMA journal_mode");
+    for (int attempt = 0; mode != "wal"; ++attempt) {
+        try {
+            return database.query_text("PRAGMA journal_mode = WAL");
+        } catch (const Error& e) {
+            if (e.disposition() != Disposition::kRetry || attempt == 200) throw;
+            std::this_thread::sleep_for(std::chrono::milliseconds(25));
+        }
+    }
+    return mode;
 }
 
 }  // namespace
@@ -137,7 +156,7 @@ void prepare_catalog(Database& database, std::span<const char* const> migrations
     database.set_doing("open");
     auto known = static_cast<int64_t>(migrations.size());
     int64_t version = check_file(database, known);
-    if (database.query_text("PRAGMA journal_mode = WAL") != "wal") {
+    if (set_write_ahead_log(database) != "wal") {
         database.fail("the file system cannot hold SQLite's write-ahead log");
     }
     database.execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");

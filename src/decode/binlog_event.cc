@@ -136,7 +136,8 @@ Event EventParser::parse(ByteSpan packet) {
     ByteReader body = open(packet);
     if (header_.type == kTransactionPayloadEvent) {
         refuse(header_, "a compressed transaction cannot be read here",
-               "SET GLOBAL binlog_transaction_compression=OFF at the source, then resync the pipe");
+               "SET GLOBAL binlog_transaction_compression=OFF at the source, then load the pipe anew "
+               "(another name, empty targets)");
     }
     return parse_body(body);
 }
@@ -296,8 +297,7 @@ Event EventParser::parse_body(ByteReader body) {
         case kMariadbStartEncryptionEvent:
             return IgnorableEvent{};
         case kPartialUpdateRowsEvent:
-            refuse(header_, "PARTIAL_UPDATE_ROWS (partial JSON updates) is not supported",
-                   "SET GLOBAL binlog_row_value_options='' at the source, then resync the pipe");
+            return parse_rows(body, RowsEvent::Kind::kPartialUpdate, true, false);
         default:
             if ((header_.flags & EventHeader::kIgnorable) != 0) return IgnorableEvent{};
             refuse(header_, "unknown event type " + std::to_string(header_.type),

@@ -86,7 +86,12 @@ struct TableMapEvent {
 };
 
 struct RowsEvent {  ///< WRITE/UPDATE/DELETE_ROWS v1 and v2; MariaDB's compressed ones are unpacked
-    enum class Kind : uint8_t { kInsert, kUpdate, kDelete };
+    enum class Kind : uint8_t {
+        kInsert,
+        kUpdate,
+        kDelete,
+        kPartialUpdate,  ///< MySQL PARTIAL_UPDATE_ROWS: `rows` is in a form that Penstock does not read
+    };
     Kind kind = Kind::kInsert;
     uint64_t table_id = 0;
     bool statement_end = false;  ///< last rows event of its statement: table maps end here

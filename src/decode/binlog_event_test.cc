@@ -142,9 +142,6 @@ TEST(EventParserTest, RefusesWhatItDoesNotKnow) {
     EXPECT_NE(error_of(parser, event(99, {})).find("unknown event type 99"), std::string::npos);
     EXPECT_EQ(error_of(parser, event(99, {}, {.flags = EventHeader::kIgnorable})), "no error");
     EXPECT_NE(
-        error_of(parser, event(kPartialUpdateRowsEvent, {})).find("SET GLOBAL binlog_row_value_options=''"),
-        std::string::npos);
-    EXPECT_NE(
         error_of(parser, event(kTransactionPayloadEvent, {})).find("binlog_transaction_compression=OFF"),
         std::string::npos);
     Bytes longer = event(kXidEvent, Bytes(8));

@@ -307,7 +307,8 @@ void BinlogRowDecoder::read_partial(ByteReader& rows, ByteSpan present, RowImage
                            "Exclude it from the mapping, or make it STORED at the source");
         }
         step.rule.fail("the binary log leaves out a value (binlog_row_image is not FULL)",
-                       "SET GLOBAL binlog_row_image='FULL' at the source, then resync the table");
+                       "SET GLOBAL binlog_row_image='FULL' at the source, then load the pipe anew (another "
+                       "name, empty targets)");
     }
     const uint8_t* nulls = rows.bytes((sent + 7) / 8).data();
     size_t bit = 0;
@@ -453,7 +454,8 @@ void BinlogRowDecoder::append_value(const Step& step, Field field, BlockColumn& 
             if (index == 0) return out.append_string({});
             if (index > rule.source->labels.size()) {
                 rule.fail("number " + std::to_string(index) + " is not in " + rule.source->column_type,
-                          "The recorded schema is not the source's; resync the table");
+                          "The recorded schema is not the source's; load the pipe anew (another name, empty "
+                          "targets)");
             }
             return out.append_string(rule.source->labels[index - 1]);
         }
@@ -463,7 +465,8 @@ void BinlogRowDecoder::append_value(const Step& step, Field field, BlockColumn& 
             const std::vector<std::string>& labels = rule.source->labels;
             if (labels.size() < 64 && members >> labels.size() != 0) {
                 rule.fail("members " + std::to_string(members) + " are not in " + rule.source->column_type,
-                          "The recorded schema is not the source's; resync the table");
+                          "The recorded schema is not the source's; load the pipe anew (another name, empty "
+                          "targets)");
             }
             scratch_->text.clear();
             bool first = true;

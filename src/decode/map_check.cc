@@ -10,7 +10,8 @@ namespace penstock {
 
 namespace {
 
-constexpr const char* kHint = "The table was altered at the source; resync the table";
+constexpr const char* kHint =
+    "The table was altered at the source; load the pipe anew (another name, empty targets)";
 
 // What a table map's column is, in SQL's words as far as the map tells.
 std::string describe(const TableMapColumn& column) {

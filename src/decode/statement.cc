@@ -1,6 +1,8 @@
 #include "decode/statement.h"
 
+#include <algorithm>
 #include <cctype>
+#include <initializer_list>
 
 namespace penstock {
 namespace {
@@ -128,38 +130,65 @@ void accept_if_exists(Tokenizer& in) {
     }
 }
 
+/// True for a clause of ALTER TABLE, given by its first words, that changes neither rows nor columns.
+bool is_harmless(const Token& first, const Token& second) {
+    auto second_is = [&](std::initializer_list<const char*> words) {
+        return std::any_of(words.begin(), words.end(), [&](const char* word) { return second.is(word); });
+    };
+    if (first.is("ADD")) {
+        return second_is({"INDEX", "KEY", "UNIQUE", "FULLTEXT", "SPATIAL", "FOREIGN", "CHECK", "PARTITION"});
+    }
+    if (first.is("DROP")) return second_is({"INDEX", "KEY", "FOREIGN", "CHECK", "CONSTRAINT"});
+    if (first.is("RENAME")) return second_is({"INDEX", "KEY"});
+    if (first.is("ALTER")) return second_is({"INDEX", "KEY", "CHECK", "CONSTRAINT"});
+    if (first.is("ENABLE") || first.is("DISABLE")) return second.is("KEYS");
+    if (first.is("ANALYZE") || first.is("OPTIMIZE") || first.is("REBUILD") || first.is("CHECK")) {
+        return second.is("PARTITION");
+    }
+    for (const char* word :
+         {"ALGORITHM", "LOCK", "COMMENT", "AUTO_INCREMENT", "ROW_FORMAT", "FORCE", "ENGINE", "KEY_BLOCK_SIZE",
+          "STATS_PERSISTENT", "STATS_AUTO_RECALC", "STATS_SAMPLE_PAGES"}) {
+        if (first.is(word)) return true;
+    }
+    return false;
+}
+
+/// The tables: the one altered, and those that a clause names after TABLE or RENAME TO (partitions exchanged
+/// or converted, a new name).
 void read_alter(Tokenizer& in, std::string_view database, Statement& statement) {
     in.accept("ONLINE");
     in.accept("OFFLINE");
-    in.accept("IGNORE");
+    bool harmless = !in.accept("IGNORE");  // IGNORE may delete rows
     if (!in.accept("TABLE")) return;
     accept_if_exists(in);
     if (!read_table(in, database, statement.tables)) return;
-    statement.kind = Statement::Kind::kAlterTable;
+    if (in.accept("WAIT")) in.take();
+    in.accept("NOWAIT");
+    const std::string own_database = statement.tables[0].database;
     int depth = 0;
     bool clause_start = true;
+    bool drops_index = false;
     while (in.peek().kind != Token::Kind::kEnd) {
         Token t = in.take();
         if (t.is_punctuation('(')) ++depth;
         if (t.is_punctuation(')')) --depth;
-        if (clause_start && depth == 0) {
-            bool renames = t.is("RENAME") && !in.peek().is("COLUMN") && !in.peek().is("INDEX") &&
-                           !in.peek().is("KEY") && !in.peek().is("CONSTRAINT");
-            if (renames) {
+        if (depth > 0) continue;
+        if (clause_start) {
+            harmless = harmless && is_harmless(t, in.peek());
+            drops_index = drops_index || t.is("DROP");
+            if (t.is("RENAME") && !is_harmless(t, in.peek()) && !in.peek().is("COLUMN")) {
                 if (!in.accept("TO")) in.accept("AS");
                 in.accept_punctuation('=');
-                if (read_table(in, statement.tables[0].database, statement.tables)) {
-                    statement.kind = Statement::Kind::kRenameTable;
-                }
-            } else if ((t.is("TRUNCATE") || t.is("DROP") || t.is("EXCHANGE")) && in.peek().is("PARTITION")) {
-                if (statement.kind == Statement::Kind::kAlterTable)
-                    statement.kind = Statement::Kind::kTruncate;
+                read_table(in, own_database, statement.tables);
             }
+        } else if (t.is("TABLE")) {
+            read_table(in, own_database, statement.tables);
         }
-        clause_start = depth == 0 && t.is_punctuation(',');
-        // The first clause follows the table name directly; a comma opens each later one.
-        if (statement.kind == Statement::Kind::kRenameTable) break;
+        clause_start = t.is_punctuation(',');
     }
+    statement.kind = !harmless     ? Statement::Kind::kAlterTable
+                     : drops_index ? Statement::Kind::kDropIndex
+                                   : Statement::Kind::kOther;
 }
 
 void read_create(Tokenizer& in, std::string_view database, Statement& statement) {
@@ -186,6 +215,13 @@ void read_drop(Tokenizer& in, std::string_view database, Statement& statement) {
             statement.kind = Statement::Kind::kDropDatabase;
             statement.tables.push_back({in.take().text, ""});
         }
+        return;
+    }
+    if (in.accept("INDEX")) {
+        accept_if_exists(in);
+        in.take();
+        if (in.accept("ON") && read_table(in, database, statement.tables))
+            statement.kind = Statement::Kind::kDropIndex;
         return;
     }
     if (!in.accept("TABLE") && !in.accept("TABLES")) return;
@@ -257,6 +293,11 @@ Statement read_statement(std::string_view query, std::string_view default_databa
 
 bool mentions_identifier(std::string_view query, std::string_view word) {
     if (word.empty()) return false;
+    if (word.find('`') != std::string_view::npos) {  // written with its backticks doubled
+        std::string quoted;
+        for (char c : word) quoted.append(c == '`' ? 2 : 1, c);
+        return query.find(quoted) != std::string_view::npos;
+    }
     auto same = [](char a, char b) {
         return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
     };

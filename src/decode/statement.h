@@ -21,13 +21,14 @@ struct Statement {
         kRollback,             ///< ROLLBACK
         kRollbackToSavepoint,  ///< ROLLBACK TO x
         kXaEnd,                ///< XA COMMIT, XA ROLLBACK of a prepared transaction
-        kAlterTable,           ///< tables: the one altered
-        kTruncate,      ///< tables: the one emptied; ALTER TABLE ... TRUNCATE/DROP/EXCHANGE PARTITION too
+        kAlterTable,    ///< tables: the one altered and others that take part; rows or columns may change
+        kDropIndex,     ///< tables: the one that loses an index and nothing else
+        kTruncate,      ///< tables: the one emptied
         kDropTable,     ///< tables: those dropped; CREATE OR REPLACE TABLE too
-        kRenameTable,   ///< tables: old and new names; ALTER TABLE ... RENAME too
+        kRenameTable,   ///< tables: old and new names
         kDropDatabase,  ///< tables: one entry with an empty table name
         kChangesRows,   ///< INSERT, UPDATE, DELETE, REPLACE, LOAD DATA ... as a statement
-        kOther,         ///< nothing that a pipe must know: SAVEPOINT, XA END, CREATE INDEX, GRANT ...
+        kOther,         ///< nothing that a pipe must know: SAVEPOINT, XA END, an index added, GRANT ...
     };
     Kind kind = Kind::kOther;
     std::vector<StatementTable> tables;

@@ -34,18 +34,33 @@ TEST(Statement, IsReadAsFarAsAPipeMustKnow) {
          {{"d", "a"}, {"x", "b"}}},
         {"DROP TEMPORARY TABLE a", Kind::kOther, {}},
         {"DROP DATABASE IF EXISTS shop", Kind::kDropDatabase, {{"shop", ""}}},
-        {"DROP INDEX i ON t", Kind::kOther, {}},
         {"RENAME TABLE a TO b, x.c TO y.d",
          Kind::kRenameTable,
          {{"d", "a"}, {"d", "b"}, {"x", "c"}, {"y", "d"}}},
         {"ALTER TABLE t ADD COLUMN c INT", Kind::kAlterTable, {{"d", "t"}}},
-        {"ALTER TABLE t ADD c INT, RENAME TO u", Kind::kRenameTable, {{"d", "t"}, {"d", "u"}}},
-        {"ALTER TABLE t RENAME u", Kind::kRenameTable, {{"d", "t"}, {"d", "u"}}},
-        {"ALTER TABLE x.t RENAME AS u", Kind::kRenameTable, {{"x", "t"}, {"x", "u"}}},
+        {"ALTER TABLE t ADD c INT, RENAME TO u", Kind::kAlterTable, {{"d", "t"}, {"d", "u"}}},
+        {"ALTER TABLE t RENAME u", Kind::kAlterTable, {{"d", "t"}, {"d", "u"}}},
+        {"ALTER TABLE x.t RENAME AS u", Kind::kAlterTable, {{"x", "t"}, {"x", "u"}}},
         {"ALTER TABLE t RENAME COLUMN a TO b", Kind::kAlterTable, {{"d", "t"}}},
-        {"ALTER TABLE t ADD c VARCHAR(9) DEFAULT ', RENAME TO u'", Kind::kAlterTable, {{"d", "t"}}},
-        {"ALTER TABLE t DROP PARTITION p0", Kind::kTruncate, {{"d", "t"}}},
-        {"ALTER TABLE t DROP COLUMN a", Kind::kAlterTable, {{"d", "t"}}},
+        {"ALTER TABLE t ADD INDEX i (a, b), COMMENT = ', RENAME TO u', ALGORITHM=INPLACE",
+         Kind::kOther,
+         {{"d", "t"}}},
+        {"ALTER TABLE t ADD INDEX i (a), DROP COLUMN a", Kind::kAlterTable, {{"d", "t"}}},
+        {"ALTER TABLE t DROP INDEX i", Kind::kDropIndex, {{"d", "t"}}},
+        {"DROP INDEX i ON x.t", Kind::kDropIndex, {{"x", "t"}}},
+        {"ALTER TABLE t DROP PRIMARY KEY, ADD PRIMARY KEY (w)", Kind::kAlterTable, {{"d", "t"}}},
+        {"ALTER IGNORE TABLE t ADD UNIQUE (v)", Kind::kAlterTable, {{"d", "t"}}},
+        {"ALTER TABLE t DROP PARTITION p0", Kind::kAlterTable, {{"d", "t"}}},
+        {"ALTER TABLE t WAIT 5 DROP PARTITION p0", Kind::kAlterTable, {{"d", "t"}}},
+        {"ALTER TABLE t NOWAIT TRUNCATE PARTITION p0", Kind::kAlterTable, {{"d", "t"}}},
+        {"ALTER TABLE t NOWAIT ADD INDEX (a)", Kind::kOther, {{"d", "t"}}},
+        {"ALTER TABLE t EXCHANGE PARTITION p0 WITH TABLE u", Kind::kAlterTable, {{"d", "t"}, {"d", "u"}}},
+        {"ALTER TABLE t CONVERT PARTITION p0 TO TABLE x.u", Kind::kAlterTable, {{"d", "t"}, {"x", "u"}}},
+        {"ALTER TABLE t CONVERT TABLE u TO PARTITION p1 VALUES LESS THAN (20)",
+         Kind::kAlterTable,
+         {{"d", "t"}, {"d", "u"}}},
+        {"ALTER TABLE t MODIFY b INT GENERATED ALWAYS AS (a*3) VIRTUAL", Kind::kAlterTable, {{"d", "t"}}},
+        {"ALTER TABLE t ENGINE=InnoDB", Kind::kOther, {{"d", "t"}}},
         {"CREATE TABLE t (a INT)", Kind::kOther, {{"d", "t"}}},
         {"CREATE OR REPLACE TABLE t (a INT)", Kind::kDropTable, {{"d", "t"}}},
         {"CREATE TABLE `t` (`a` int) START TRANSACTION", Kind::kBegin, {{"d", "t"}}},
@@ -67,6 +82,7 @@ TEST(Statement, MentionsWholeIdentifiersOnly) {
     EXPECT_TRUE(mentions_identifier("orders", "orders"));
     EXPECT_FALSE(mentions_identifier("UPDATE orders_old SET a=1", "orders"));
     EXPECT_FALSE(mentions_identifier("UPDATE x SET a=1", "orders"));
+    EXPECT_TRUE(mentions_identifier("UPDATE `a``b`.t SET a=1", "a`b"));
 }
 
 }  // namespace

@@ -75,7 +75,7 @@ uint32_t integer_bits(const SourceColumn& column) {
 
 [[noreturn]] void bad_text(const ColumnRule& rule, std::string_view text) {
     rule.fail("the source sent '" + std::string(text.substr(0, 64)) + "' for " + rule.source->column_type,
-              "The table was altered at the source; resync the table");
+              "The table was altered at the source; load the pipe anew (another name, empty targets)");
 }
 
 template <typename T>

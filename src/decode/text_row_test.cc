@@ -49,6 +49,16 @@ struct Fixture {
     Block block;
 };
 
+TEST(TextRowTest, AKeyNeverTakesAnAdjustedDate) {
+    Fixture value(column_for_test(Type::kDate, "date"), {.kind = Kind::kDate32});
+    EXPECT_EQ(value.value<int32_t>("0000-00-00"), 0);
+    EXPECT_EQ(value.column().adjusted(), 1u);
+    Fixture key(column_for_test(Type::kDate, "date"), {.kind = Kind::kDate32});
+    key.plan.columns[0].in_key = true;
+    key.decoder = TextRowDecoder(key.plan);
+    EXPECT_NE(key.error("0000-00-00").find("0000-00-00"), std::string::npos);
+}
+
 SourceColumn with_fsp(SourceColumn column, uint8_t fsp) {
     column.fsp = fsp;
     return column;

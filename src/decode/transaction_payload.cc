@@ -49,7 +49,8 @@ void TransactionPayload::open(ByteReader body) {
     if (!has_size || size != body.remaining()) body.fail("payload size is not what is there");
     if (compression != 0 && compression != 255) {
         throw Error(Disposition::kFailPipe, kWhat, "unknown compression " + std::to_string(compression),
-                    "SET GLOBAL binlog_transaction_compression=OFF at the source, then resync the pipe");
+                    "SET GLOBAL binlog_transaction_compression=OFF at the source, then load the pipe anew "
+                    "(another name, empty targets)");
     }
     payload_ = body.rest();
     zstd_ = compression == 0;

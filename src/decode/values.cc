@@ -128,7 +128,7 @@ ColumnRule::ColumnRule(const TablePlan& table_plan, const TargetColumn& target)
       source(&table_plan.source.columns.at(target.source)),
       kind(target.type.kind),
       nullable(target.type.nullable),
-      invalid_dates(table_plan.invalid_dates),
+      invalid_dates(target.in_key ? InvalidDatePolicy::kError : table_plan.invalid_dates),
       scale(target.type.scale),
       ticks_per_second(power_of_ten(std::min<uint32_t>(scale, 9))),
       ticks_per_day(86'400 * ticks_per_second),
@@ -139,7 +139,7 @@ ColumnRule::ColumnRule(const TablePlan& table_plan, const TargetColumn& target)
     }
     if (!holds(*source, target.type)) {
         fail("target type " + target.type.ddl_name() + " cannot hold " + source->column_type,
-             "Resync the table so that its target is created anew");
+             "Load the pipe anew (another name, empty targets) so that its target is created anew");
     }
 }
 

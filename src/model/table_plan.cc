@@ -88,6 +88,36 @@ void plan_columns(TablePlan& plan, const TableMapping& mapping, const SourceSett
     }
 }
 
+/// Rows of the source that differ must never be one row of the target: the columns that tell them apart
+/// there follow the chosen ones, and no key column takes a type or a NULL that would merge values.
+void complete_sorting_key(TablePlan& plan) {
+    for (uint32_t source : plan.source.key) {
+        std::optional<uint32_t> column = planned_column(plan, source);
+        if (!column) {
+            fail(plan.source,
+                 fmt::format("column {} is excluded but is needed to tell rows apart",
+                             plan.source.columns[source].name),
+                 "Take it out of excludedColumns, or set tableEngine to MergeTree");
+        }
+        if (std::find(plan.sorting_key.begin(), plan.sorting_key.end(), *column) == plan.sorting_key.end()) {
+            plan.sorting_key.push_back(*column);
+        }
+    }
+    for (uint32_t key : plan.sorting_key) {
+        TargetColumn& column = plan.columns[key];
+        const SourceColumn& source = plan.source.columns[column.source];
+        if (source.nullable && !column.type.nullable) {
+            fail(plan.source,
+                 fmt::format("column {} of the sorting key can be NULL, which would become its default value",
+                             column.name),
+                 "Set allowNullableColumns to true, or choose other sortingKeys");
+        }
+        if (column.type.kind == TargetKind::kBool)
+            column.type.kind = integer_kind(source.type, source.is_unsigned);
+        column.in_key = true;
+    }
+}
+
 void plan_sorting_key(TablePlan& plan, const TableMapping& mapping) {
     const TableSchema& schema = plan.source;
     bool custom = mapping.use_custom_sorting_key && !mapping.sorting_keys.empty();
@@ -116,6 +146,7 @@ void plan_sorting_key(TablePlan& plan, const TableMapping& mapping) {
         }
         plan.sorting_key.push_back(*column);
     }
+    if (plan.engine == TableEngine::kReplacingMergeTree) complete_sorting_key(plan);
     if (plan.sorting_key.empty() && plan.engine == TableEngine::kReplacingMergeTree) {
         fail(schema, "the table has no primary key and no unique key without NULLs",
              "Choose columns that identify a row with useCustomSortingKey and sortingKeys, or set "

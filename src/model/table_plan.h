@@ -16,6 +16,7 @@ struct TargetColumn {
     std::string name;
     TargetType type;
     uint32_t source = 0;  ///< index into TablePlan::source.columns
+    bool in_key = false;  ///< of a ReplacingMergeTree: a value that a policy would change is an error
 };
 
 /// Names of the columns that Penstock adds, at the end of every target table, in this order.
@@ -34,8 +35,10 @@ struct TablePlan {
     bool delete_on_merge = false;
     InvalidDatePolicy invalid_dates = InvalidDatePolicy::kClamp;
     std::vector<TargetColumn> columns;  ///< excluded ones left out; without the meta columns
-    std::vector<uint32_t> sorting_key;  ///< indexes into columns; empty only for MergeTree and Null
-    std::string partition_column;       ///< chosen snapshot partition column, or empty
+    /// Indexes into columns; empty only for MergeTree and Null. A ReplacingMergeTree's ends with the source's
+    /// key columns that were not chosen, so that it never merges different rows.
+    std::vector<uint32_t> sorting_key;
+    std::string partition_column;  ///< chosen snapshot partition column, or empty
 
     /// The first sorting-key column that is Nullable needs allow_nullable_key in the DDL.
     bool has_nullable_key() const;

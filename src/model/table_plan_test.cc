@@ -198,6 +198,26 @@ TEST(TablePlan, ASortingKeyOfOnesOwn) {
     EXPECT_EQ(plan_of(orders(), m).sorting_key, std::vector<uint32_t>{0});
 }
 
+TEST(TablePlan, RowsThatDifferAtTheSourceDifferInTheTarget) {
+    TableSchema schema = orders();
+    schema.key = {0, 3};
+    TableMapping m = mapping();
+    m.use_custom_sorting_key = true;
+    m.sorting_keys = {"price"};
+    TablePlan plan = plan_of(schema, m);
+    EXPECT_EQ(plan.sorting_key, (std::vector<uint32_t>{2, 0, 3}));
+    EXPECT_EQ(plan.columns[3].type.ddl_name(), "Int8");  // a Bool would merge 1 and 2
+    EXPECT_TRUE(plan.columns[3].in_key);
+    EXPECT_FALSE(plan.columns[1].in_key);
+    m.engine = TableEngine::kMergeTree;
+    EXPECT_EQ(plan_of(schema, m).sorting_key, (std::vector<uint32_t>{2}));
+    m.engine = TableEngine::kReplacingMergeTree;
+    m.sorting_keys = {"note"};
+    PipeSpec spec;
+    spec.settings.allow_nullable_columns = false;
+    EXPECT_THROW(plan_of(schema, m, spec), Error);
+}
+
 TEST(TablePlan, WithoutAKeyTheWayOutIsNamed) {
     TableSchema schema = orders();
     schema.key.clear();

@@ -13,7 +13,6 @@
 #include "base/byte_queue.h"
 #include "batch/change_batcher.h"
 #include "pipe/chunk_applier.h"
-#include "pipe/schema_check.h"
 #include "source/binlog_stream.h"
 
 namespace penstock {
@@ -74,13 +73,14 @@ class Session {
         std::optional<Checkpoint> checkpoint = catalog.checkpoint(context_.pipe_id);
         if (!checkpoint) {
             throw Error(Disposition::kFailPipe, "follow changes", "the pipe has no checkpoint",
-                        "Resync the pipe");
+                        "Load the pipe anew (another name, empty targets)");
         }
         start_ = to_stream_point(*checkpoint);
         MysqlConnection connection = MysqlConnection::open(context_.spec.source);
         context_.source_info = read_server_info(connection);
-        check_server(catalog);
+        const bool same_server = is_same_server(catalog);
         check_position_available(connection, context_.source_info, start_.position);
+        if (!same_server) take_over_server(catalog);
         if (std::optional<Intent> intent = catalog.intent(context_.pipe_id)) {
             replay_ = Replay{intent->last_version, intent->block_bytes};
             spdlog::info("replaying batch {} (versions {} to {})", intent->batch, intent->first_version,
@@ -92,28 +92,31 @@ class Session {
         }
     }
 
-    /// Another server may order the same transactions in another way, so nothing is replayed there: its
-    /// versions begin above all that were given out.
-    void check_server(Catalog& catalog) {
+    /// Throws when it is not and the position means nothing on another one.
+    bool is_same_server(const Catalog& catalog) const {
         const std::string now = context_.source_info.identity();
         const std::string before = catalog.source_identity(context_.pipe_id);
-        if (before == now) return;
-        if (!before.empty()) {
-            if (start_.position.file() != nullptr) {
-                throw Error(Disposition::kFailPipe, "follow changes",
-                            "the source is another server (" + now + ", before " + before +
-                                "); a file position has no meaning there",
-                            "Resync the pipe, or point it at the server it began with");
-            }
-            spdlog::warn("the source is another server now: {}, before {}", now, before);
-            if (std::optional<Intent> intent = catalog.intent(context_.pipe_id)) {
-                start_.next_version = intent->last_version + 1;
-                start_.next_batch = intent->batch + 1;
-                catalog.commit_batch(context_.pipe_id,
-                                     Checkpoint{start_.position, start_.next_version, start_.next_batch}, {});
-            }
+        if (before == now) return true;
+        if (!before.empty() && start_.position.file() != nullptr) {
+            throw Error(Disposition::kFailPipe, "follow changes",
+                        "the source is another server (" + now + ", before " + before +
+                            "); a file position has no meaning there",
+                        "Point the pipe at the server it began with, or load it anew");
         }
-        catalog.put_source_identity(context_.pipe_id, now);
+        return false;
+    }
+
+    /// Another server may order the same transactions in another way, so nothing is replayed there: its
+    /// versions begin above all that were given out.
+    void take_over_server(Catalog& catalog) {
+        spdlog::warn("the source is another server now: {}", context_.source_info.identity());
+        if (std::optional<Intent> intent = catalog.intent(context_.pipe_id)) {
+            start_.next_version = intent->last_version + 1;
+            start_.next_batch = intent->batch + 1;
+            catalog.commit_batch(context_.pipe_id,
+                                 Checkpoint{start_.position, start_.next_version, start_.next_batch}, {});
+        }
+        catalog.put_source_identity(context_.pipe_id, context_.source_info.identity());
     }
 
     void read_changes(BinlogStream& stream, const std::stop_token& stop) {
@@ -124,9 +127,6 @@ class Session {
         bool queue_open = true;
         const EventParser::Take take_event = [&](const Event& event) {
             batcher.feed(event, parser.header());
-            for (uint32_t table : batcher.take_altered_tables()) {
-                check_schema_unchanged(context_, context_.plans[table], batcher.log_coordinates());
-            }
             const bool close = should_close(batcher, deadline);
             if (!close && !batcher.budget_reached()) return;
             queue_open = hand_over(batcher, close) && queue_open;

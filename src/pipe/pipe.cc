@@ -127,7 +127,7 @@ void go_on(PipeContext& context, LifecycleLog& life, const std::stop_token& stop
             if (check_target(client, plan)) continue;
             throw Error(Disposition::kFailPipe, "find the target",
                         "table " + plan.target_database + "." + plan.target_table + " is gone",
-                        "Resync the pipe, or restore the table");
+                        "Load the pipe anew (another name, empty targets), or restore the table");
         }
         MysqlConnection connection = MysqlConnection::open(context.spec.source);
         context.source_info = read_server_info(connection);

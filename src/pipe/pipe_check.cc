@@ -1,5 +1,7 @@
 #include "pipe/pipe_check.h"
 
+#include <spdlog/spdlog.h>
+
 #include "destination/schema.h"
 #include "source/server_info.h"
 #include "source/table_definition.h"
@@ -29,7 +31,13 @@ void require_source(const PipeSpec& spec) {
         if (item.state != Prerequisite::State::kFailed) continue;
         if (failed++ == 0) first = &item;
     }
-    if (first == nullptr) return;
+    if (first == nullptr) {
+        for (const Prerequisite& item : items) {
+            if (item.state != Prerequisite::State::kWarning) continue;
+            spdlog::warn("{}: {}; needed: {}", item.name, item.found, item.needed);
+        }
+        return;
+    }
     std::string message = first->found;  // of the connection: the error itself
     if (first->name != "connection")
         message = first->name + ": found " + first->found + ", needed " + first->needed;

@@ -125,7 +125,8 @@ std::string hint_of_mysql_error(unsigned number, std::string_view message, std::
             if (replaced_by_same_id(message)) {
                 return "Give each pipe a server id of its own, or leave the setting out";
             }
-            return "The log before this point is gone from the source: resync the pipe, and keep the log "
+            return "The log before this point is gone from the source: load the pipe anew (another name, "
+                   "empty targets), and keep the log "
                    "longer "
                    "(binlog_expire_logs_seconds, expire_logs_days or the provider's retention setting)";
         case 1862:

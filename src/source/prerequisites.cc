@@ -171,6 +171,31 @@ class SourceCheck {
                 "databases pass");
     }
 
+    /// Rows that a foreign key's action changes are in the log from MySQL 9.6 on, and nowhere else.
+    void check_cascades(const TableMapping& mapping, const std::string& table) {
+        if (settings_.mode == ReplicationMode::kSnapshot || (!info_.mariadb() && info_.at_least(9, 6)))
+            return;
+        std::string found;
+        refused([&] {
+            for (const MysqlConnection::Row& row : connection_->query(
+                     "SELECT constraint_name, delete_rule, update_rule FROM "
+                     "information_schema.referential_constraints"
+                     " WHERE constraint_schema = " +
+                     quote_string(mapping.source_database) +
+                     " AND table_name = " + quote_string(mapping.source_table) +
+                     " AND (delete_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT')"
+                     " OR update_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT')) ORDER BY 1")) {
+                found += (found.empty() ? "" : ", ") + row[0].value_or("") + " (ON DELETE " +
+                         row[1].value_or("") + " ON UPDATE " + row[2].value_or("") + ")";
+            }
+        });
+        if (found.empty()) return;
+        add("foreign keys of " + table, State::kWarning, found,
+            "no action but RESTRICT: this server does not log the rows that a foreign key changes, so the "
+            "target "
+            "keeps them as they were. Change the child rows yourself, before the parent's");
+    }
+
     void check_table(const TableMapping& mapping) {
         const std::string table = mapping.source_database + "." + mapping.source_table;
         const std::string quoted = quote_table(mapping.source_database, mapping.source_table);
@@ -197,6 +222,7 @@ class SourceCheck {
             connection_->query("SELECT " + (columns.empty() ? "1" : columns) + " FROM " + quoted +
                                " LIMIT 0");
         });
+        check_cascades(mapping, table);
         require("select on " + table, !unreadable, unreadable.value_or("granted"),
                 "the privilege to read its rows", "GRANT SELECT ON " + quoted + " TO " + user_);
         require("column types of " + table, unsupported.empty(),

@@ -11,7 +11,7 @@
 namespace penstock::test {
 
 PipeProcess::PipeProcess(const PipeChoice& choice)
-    : endpoint_(source_endpoint(choice.server)),
+    : endpoint_(choice.source ? *choice.source : source_endpoint(choice.server)),
       mechanism_(choice.mechanism == "GTID" ? ReplicationMechanism::kGtid : ReplicationMechanism::kFilePos) {
     std::string mappings;
     for (const std::string& mapping : choice.mappings) {

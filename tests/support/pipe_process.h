@@ -19,7 +19,8 @@ namespace penstock::test {
 
 /// What a test chooses of a pipe. The target database is called as the source database and is dropped first.
 struct PipeChoice {
-    std::string server = "MYSQL";  ///< of source_endpoint
+    std::string server = "MYSQL";          ///< of source_endpoint
+    std::optional<SourceEndpoint> source;  ///< else the shared server's
     std::string database;
     std::optional<ClickHouseEndpoint> target;  ///< else the shared one
     std::string mode = "cdc";
