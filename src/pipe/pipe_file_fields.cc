@@ -247,7 +247,8 @@ const PipeField kFields[] = {
      .kind = kTextList,
      .unique = true,
      .preset = "[]",
-     .help = "Columns of the target's sorting key, in order; used when `useCustomSortingKey` is true.",
+     .help = "Columns of the target's sorting key, in order; used when `useCustomSortingKey` is true. "
+             "Key columns of the source that are left out follow them.",
      .store = to_mapping<&TableMapping::sorting_keys>},
     {.path = "source.mysql.tableMappings[].tableEngine",
      .allowed = kEngines,
