@@ -1,5 +1,7 @@
 // Events of a binary log. Input: a byte of options, then events one after the other as in a log file.
-// Sizes and checksums are made right, as the parser looks no further otherwise; an option leaves them.
+// Sizes and checksums are made right, as the parser looks no further otherwise; an option leaves them. With
+// another option they are the events of one compressed transaction (not packed, so that the fuzzer reaches
+// them).
 
 #include <cstring>
 #include <vector>
@@ -15,7 +17,7 @@ namespace penstock {
 namespace {
 
 constexpr size_t kHeader = 19, kChecksum = 4, kMaxEvents = 64;
-constexpr uint8_t kChecksums = 1, kMariadb = 2, kOldIds = 4, kAsTheyAre = 8;
+constexpr uint8_t kChecksums = 1, kMariadb = 2, kOldIds = 4, kAsTheyAre = 8, kInPayload = 16;
 
 void put_le(std::vector<uint8_t>& bytes, size_t at, uint32_t value) {
     for (size_t i = 0; i < 4; ++i) bytes[at + i] = static_cast<uint8_t>(value >> 8 * i);
@@ -48,6 +50,23 @@ std::vector<uint8_t> format_description(uint8_t options) {
     add((options & kChecksums) != 0 ? std::string_view("\x01", 1) : std::string_view("\x00", 1), 1);
     add("", kChecksum);
     seal(event, (options & kChecksums) != 0);
+    return event;
+}
+
+// TRANSACTION_PAYLOAD_EVENT around events, with compression 255: none.
+std::vector<uint8_t> payload_event(const std::vector<uint8_t>& inner, bool checksums) {
+    std::vector<uint8_t> event(kHeader);
+    event[4] = kTransactionPayloadEvent;
+    auto field = [&](uint8_t type, size_t value) {
+        event.insert(event.end(), {type, 9, 0xfe});
+        event.resize(event.size() + 8);
+        put_le(event, event.size() - 8, static_cast<uint32_t>(value));
+    };
+    field(1, inner.size());
+    event.insert(event.end(), {2, 3, 0xfc, 255, 0, 0});
+    event.insert(event.end(), inner.begin(), inner.end());
+    if (checksums) event.resize(event.size() + kChecksum);
+    seal(event, checksums);
     return event;
 }
 
@@ -98,14 +117,23 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     EventParser parser;
     Toucher toucher;
     parser.parse(format_description(options));
+    std::vector<uint8_t> inner;
     for (size_t n = 0; n < kMaxEvents && !input.empty(); ++n) {
         size_t claimed = input.size() >= kHeader ? load_le<4>(input.data() + 9) : 0;
         if (claimed < kHeader || claimed > input.size()) claimed = input.size();
         std::vector<uint8_t> event(input.begin(), input.begin() + static_cast<std::ptrdiff_t>(claimed));
         input = input.subspan(claimed);
+        if ((options & kInPayload) != 0) {
+            seal(event, false);
+            inner.insert(inner.end(), event.begin(), event.end());
+            continue;
+        }
         if ((options & kAsTheyAre) == 0) seal(event, checksums);
         survives([&] { parser.parse_all(event, [&](const Event& e) { std::visit(toucher, e); }); });
         survives([&] { std::visit(toucher, parser.parse(event)); });
     }
+    if ((options & kInPayload) == 0) return 0;
+    std::vector<uint8_t> payload = payload_event(inner, checksums);
+    survives([&] { parser.parse_all(payload, [&](const Event& e) { std::visit(toucher, e); }); });
     return 0;
 }

@@ -5,6 +5,7 @@ Inputs that found a bug are kept beside them as found-*; this script leaves thos
 """
 import pathlib
 import struct
+import zlib
 
 HERE = pathlib.Path(__file__).resolve().parent
 DATA = HERE.parent / "tests" / "data" / "binlog"
@@ -45,6 +46,9 @@ def binlogs():
             log = list(events(DATA / flavour / f"{name}.binlog"))
             if name == "events":
                 write("binlog_event_fuzz", f"{flavour}-events", bytes([options]) + b"".join(log[1:]))
+                inner = [event[:-4] for event in log if event[4] not in (4, 15, 40)]
+                write("binlog_event_fuzz", f"{flavour}-payload", bytes([options | 16]) + b"".join(
+                    event[:9] + struct.pack("<I", len(event)) + event[13:] for event in inner))
                 for event in log:
                     write("binlog_event_fuzz", f"{flavour}-type-{event[4]}", bytes([options]) + event)
                 continue
@@ -126,6 +130,22 @@ def json_documents():
         write("json_binary_fuzz", name, data)
 
 
+def json_diffs():
+    def diff(operation, path, value=b""):
+        data = bytes([operation, len(path)]) + path.encode()
+        return data if operation == 2 else data + bytes([len(value)]) + value
+
+    # {"a": 1, "b": [true, "x"]}
+    document = bytes.fromhex("00020020001200010013000100050100021400616202000c000401000c0a000178")
+    seven, text, array = b"\x05\x07\x00", b"\x0c\x03new", b"\x02\x00\x00\x04\x00"
+    for name, diffs in {
+        "none": b"", "replace": diff(0, "$.a", seven), "root": diff(0, "$", text), "remove": diff(2, "$.b[last]"),
+        "insert": diff(1, '$."q \\"\\u00e9\\ud83d\\ude00"', seven), "append": diff(1, "$.b[7]", text),
+        "nested": diff(1, "$.c", array) + diff(1, "$.c[0]", document) + diff(0, "$.c[0].b[0]", text),
+    }.items():
+        write("json_diff_fuzz", name, len(document).to_bytes(2, "little") + document + diffs)
+
+
 def positions():
     uuid = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
     other = "aaaaaaaabbbbccccddddeeeeffff0080"
@@ -174,8 +194,46 @@ def text_values():
         write("text_row_fuzz", f"{index:02}-{base}", bytes([index % 8 & 6, index]) + text.encode())
 
 
+def charsets():
+    samples = [b"plain", "\u00e9\u00df\u20ac".encode("utf-8"), bytes(range(256)), b"\x81\x60\x8f\xa1\xa1\xfe",
+               "\u8868\u793a\u30bd".encode("cp932"), "\ud55c\uad6d".encode("cp949"),
+               "\u4e16\U0001f600".encode("gb18030"), "\U0001f600z".encode("utf-16-be"), "\U0001f600z".encode("utf-16-le"),
+               "\U0001f600z".encode("utf-32-be"), b"\xd8\x00\xdc", b"\x00\x11\x00\x00\x00"]
+    for number in range(38):
+        for i in (number % len(samples), (number * 5 + 2) % len(samples)):
+            write("charset_fuzz", f"{number:02}-{i:02}", bytes([number]) + samples[i])
+
+
+def column_values():
+    point = b"\x01" + struct.pack("<Idd", 1, 0.1, -2)
+    line = b"\x01" + struct.pack("<IIdddd", 2, 2, 0, 0, 1e300, 5e-324)
+    polygon = b"\x01" + struct.pack("<III", 3, 1, 1) + struct.pack("<dd", 1, 2)
+    geometries = {
+        "point": point, "line": line, "polygon": polygon,
+        "multipoint": b"\x01" + struct.pack("<II", 4, 2) + point * 2,
+        "multiline": b"\x01" + struct.pack("<II", 5, 1) + line,
+        "multipolygon": b"\x01" + struct.pack("<II", 6, 1) + polygon,
+        "collection": b"\x01" + struct.pack("<II", 7, 3) + point + b"\x01" + struct.pack("<II", 7, 0) + line,
+        "big-endian": b"\x00" + struct.pack(">Idd", 1, 0.1, -2),
+    }
+    for name, wkb in geometries.items():
+        write("column_value_fuzz", name, b"\x01" + struct.pack("<I", 4326) + wkb)
+    value = b"compressed " * 50
+    for name, bits, head in (("zlib", 15, 0x82), ("deflate", -15, 0x8a)):
+        packer = zlib.compressobj(6, zlib.DEFLATED, bits)
+        body = packer.compress(value) + packer.flush()
+        write("column_value_fuzz", name, bytes([2, head]) + struct.pack(">H", len(value)) + body)
+    write("column_value_fuzz", "plain", b"\x02\x00plain")
+    write("column_value_fuzz", "uuid", b"\x03123e4567-e89b-12d3-a456-426655440000")
+    write("column_value_fuzz", "inet4", b"\x04192.0.2.1")
+    write("column_value_fuzz", "inet6", b"\x052001:db8::ffff:192.0.2.1")
+
+
 binlogs()
+charsets()
 json_documents()
+json_diffs()
 positions()
 statements()
 text_values()
+column_values()

@@ -5,9 +5,9 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     using namespace penstock;
-    using Kind = Statement::Kind;
+    using Kind = LogStatement::Kind;
     std::string_view query = as_text({data, size});
-    Statement statement = read_statement(query, "shop");
+    LogStatement statement = read_statement(query, "shop");
     size_t bytes = 0;
     for (const StatementTable& table : statement.tables) bytes += table.table.size();
     require(bytes <= size, "names come from the statement");

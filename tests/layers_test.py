@@ -7,6 +7,8 @@ Usage: layers_test.py [ROOT]. Prints one line for each violation; exit code 1 wh
   penstock_layer(X USES ...) of CMakeLists.txt; tests beside the code keep the same rule. A layer uses only
   layers that are declared before it, so there is no cycle. No two files include each other in a circle.
 - A quoted include names a file in src/ by its path from there.
+- No two headers define a class of the same name: linked into one program, one's destructor would be called
+  for the other's objects.
 - A backticked word with a slash in README.md or ARCHITECTURE.md that looks like a path of the tree exists.
 - ARCHITECTURE.md has fewer than 150 lines; no source file has more than 700.
 """
@@ -97,6 +99,19 @@ def check_circles(graph, problems):
                 path.append(following)
 
 
+def check_class_names(root, problems):
+    defined = {}
+    for path in sorted((root / "src").rglob("*.h")):
+        name = path.relative_to(root).as_posix()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            match = re.match(r"(?:class|struct) (\w+)(?: final)?\s*(?::(?!:)[^;]*)?\{", line)
+            if not match:
+                continue
+            other = defined.setdefault(match.group(1), f"{name}:{number}")
+            if other != f"{name}:{number}":
+                problems.append(f"{name}:{number}: {match.group(1)} is the name of another class, see {other}")
+
+
 def looks_like_path(word, root):
     """A path of the tree: its first part is an entry of the root, or it has the form of a file's path."""
     if not re.fullmatch(r"\.{0,2}[\w./-]*/[\w./-]*", word) or word.startswith(("/", "../")):
@@ -140,6 +155,7 @@ def main():
     layers = declared_layers((root / "CMakeLists.txt").read_text(encoding="utf-8"))
     check_declarations(layers, problems)
     check_circles(check_includes(root, layers, problems), problems)
+    check_class_names(root, problems)
     check_documents(root, problems)
     check_sizes(root, problems)
     for problem in problems:

@@ -4,13 +4,13 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
-#include <future>
 #include <random>
 #include <thread>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "support/background_work.h"
 #include "support/pipe_process.h"
 #include "support/servers.h"
 #include "support/shop.h"
@@ -63,9 +63,8 @@ TEST_P(MainJob, EndsEqual) {
     ShopWriter writer(writing, database, rows, seed);
 
     // While the tables are loaded a writer runs.
-    std::atomic<bool> stop{false};
-    std::future<uint64_t> during_load =
-        std::async(std::launch::async, [&] { return writer.run(UINT64_MAX, stop); });
+    BackgroundWork<uint64_t> during_load(
+        [&](const std::atomic<bool>& stop) { return writer.run(UINT64_MAX, stop); });
     pipe.start();
     std::mt19937_64 random(seed);
     int kills_left = scenario.kills;
@@ -78,15 +77,13 @@ TEST_P(MainJob, EndsEqual) {
     };
     while (kills_left > scenario.kills / 2) kill_at_random_moment();
     ASSERT_TRUE(pipe.wait_for_state("Running")) << pipe.log();
-    stop = true;
-    during_load.get();
+    during_load.finish();
 
     // Then 50,000 changes more.
-    stop = false;
-    std::future<uint64_t> after_load =
-        std::async(std::launch::async, [&] { return writer.run(changes, stop); });
+    BackgroundWork<uint64_t> after_load(
+        [&](const std::atomic<bool>& stop) { return writer.run(changes, stop); });
     while (kills_left > 0) kill_at_random_moment();
-    EXPECT_GE(after_load.get(), changes);
+    EXPECT_GE(after_load.wait(), changes);
 
     ASSERT_TRUE(pipe.wait_until_caught_up()) << pipe.log();
     EXPECT_EQ(pipe.pause(), 0) << pipe.log();

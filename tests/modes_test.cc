@@ -1,8 +1,6 @@
 // What a pipe does besides the main job: its modes, append-only targets, pauses, changes that it refuses.
 
-#include <atomic>
 #include <csignal>
-#include <future>
 #include <random>
 #include <thread>
 
@@ -10,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "source/mysql_connection.h"
+#include "support/background_work.h"
 #include "support/own_server.h"
 #include "support/pipe_process.h"
 #include "support/servers.h"
@@ -82,8 +81,7 @@ TEST_P(Modes, AppendOnlyTargetsHoldEachChangeOnceThroughKills) {
     choice_.mappings = {"{sourceTable: t, targetTable: t, tableEngine: MergeTree}"};
     PipeProcess pipe(choice_);
     MysqlConnection writing = MysqlConnection::open(source_endpoint(GetParam()));
-    std::atomic<bool> stop{false};
-    std::future<uint64_t> writer = std::async(std::launch::async, [&] {
+    BackgroundWork<uint64_t> writer([&](const std::atomic<bool>& stop) {
         uint64_t n = 0;
         for (; !stop; ++n) {
             writing.execute(fmt::format("INSERT INTO {}.t (id, v, w) VALUES ({}, {}, 'new')",
@@ -100,8 +98,7 @@ TEST_P(Modes, AppendOnlyTargetsHoldEachChangeOnceThroughKills) {
         pipe.start();
     }
     ASSERT_TRUE(pipe.wait_for_state("Running")) << pipe.log();
-    stop = true;
-    uint64_t written = writer.get();
+    uint64_t written = writer.finish();
     ASSERT_TRUE(pipe.wait_until_caught_up()) << pipe.log();
     EXPECT_EQ(pipe.pause(), 0);
     EXPECT_EQ(target("SELECT count(), uniqExact(id) FROM t"), fmt::format("{0}\t{0}", 16384 + written))

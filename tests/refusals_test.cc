@@ -177,11 +177,6 @@ TEST_P(Refusals, UnknownField) {
     expect_refused("destinatoin", "destination");
 }
 
-TEST_P(Refusals, UnsupportedType) {
-    admin_->execute(fmt::format("ALTER TABLE {}.t ADD place POINT", kDatabase));
-    expect_refused("place", "excludedColumns");
-}
-
 TEST_P(Refusals, NoKey) {
     admin_->execute(fmt::format("ALTER TABLE {}.t DROP PRIMARY KEY", kDatabase));
     expect_refused("refusals.t", "PRIMARY KEY");

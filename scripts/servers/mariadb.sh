@@ -27,6 +27,11 @@ mariadb_start() {
     mariadb_init_sql "$password" | install -o "$user" -m 600 /dev/stdin "$dir/run/init.sql"
     ln -sfn "$dir/run/sock" "$dir/sock"
     mapfile -t options < <(mariadb_options "$dir/run" "$port")
+    if [[ " $* " = *" --encrypt-binlog=ON "* ]]; then
+        mariadb_keys "$dir/run" "$user"
+        options+=(--plugin-dir="$dir/run/plugin" --plugin-load-add=file_key_management
+            --file-key-management-filename="$dir/run/keys")
+    fi
     spawn "$dir" mariadbd --no-defaults --user="$user" --basedir=/usr "${options[@]}" "$@"
 }
 
@@ -48,6 +53,27 @@ mariadb_options() {
         --binlog-format=ROW --binlog-row-image=FULL --binlog-row-metadata=FULL \
         --innodb-flush-log-at-trx-commit=2 --sync-binlog=0 --innodb-buffer-pool-size=256M \
         --max-connections=200
+}
+
+# Encryption takes its keys from a plugin, which is in the package that would also start a system-wide server:
+# only the one file is taken out of it.
+mariadb_keys() {
+    local run=$1 user=$2 version cached work
+    version=$(dpkg-query -W -f '${Version}' mariadb-server-core)
+    cached=$PENSTOCK_CACHE/file_key_management-${version//[^0-9A-Za-z.]/_}.so
+    if [ ! -e "$cached" ]; then
+        work=$(mktemp -d)
+        (cd "$work" && apt-get -qq download "mariadb-server=$version" && dpkg-deb -x ./*.deb tree) \
+            >"$work.log" 2>&1 9>&- || {
+            tail -n 5 "$work.log" >&2
+            die "apt-get could not download mariadb-server=$version"
+        }
+        mv "$work/tree/usr/lib/mysql/plugin/file_key_management.so" "$cached"
+        rm -rf -- "$work" "$work.log"
+    fi
+    install -d -o "$user" -m 755 "$run/plugin"
+    install -o "$user" -m 644 "$cached" "$run/plugin/file_key_management.so"
+    echo "1;$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')" | install -o "$user" -m 600 /dev/stdin "$run/keys"
 }
 
 mariadb_clean() { :; }

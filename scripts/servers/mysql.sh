@@ -39,6 +39,7 @@ mysql_start() {
         "GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;" | as_root tee "$outside/init.sql" >/dev/null
     as_root chroot "$mysql_tree" chown mysql "$inside/init.sql"
     as_root chmod 600 "$outside/init.sql"
+    [[ " $* " != *" --binlog-encryption=ON "* ]] || mysql_keyring "$outside" "$inside"
     # A short name for the socket: the kernel allows 107 characters, and a cache may lie deep.
     ln -sfn "$outside/mysqld.sock" "$dir/sock"
     spawn_as_root "$dir" chroot "$mysql_tree" /usr/sbin/mysqld --no-defaults --user=mysql \
@@ -49,6 +50,21 @@ mysql_start() {
         --binlog-format=ROW --binlog-row-image=FULL --binlog-row-metadata=FULL \
         --innodb-flush-log-at-trx-commit=2 --sync-binlog=0 --innodb-buffer-pool-size=256M \
         --innodb-redo-log-capacity=256M --max-connections=200 "$@"
+}
+
+# Encryption takes its keys from a component, which is loaded by files beside the program and in the data
+# directory: those beside the program only say that the data directory's count, and change nothing for a server
+# that has none.
+mysql_keyring() {
+    local outside=$1 inside=$2
+    echo '{"read_local_manifest": true}' | as_root tee "$mysql_tree/usr/sbin/mysqld.my" >/dev/null
+    echo '{"read_local_config": true}' |
+        as_root tee "$mysql_tree/usr/lib/mysql/plugin/component_keyring_file.cnf" >/dev/null
+    echo '{"components": "file://component_keyring_file"}' | as_root tee "$outside/data/mysqld.my" >/dev/null
+    echo "{\"path\": \"$inside/data/keys\", \"read_only\": false}" |
+        as_root tee "$outside/data/component_keyring_file.cnf" >/dev/null
+    # The component would make it before the server has changed its user.
+    as_root chroot "$mysql_tree" install -o mysql -m 640 /dev/null "$inside/data/keys"
 }
 
 mysql_clean() {

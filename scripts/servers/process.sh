@@ -26,6 +26,7 @@ start_time_of() {
 spawn_as_root() {
     local dir=$1
     shift
+    record_command "$dir" spawn_as_root "$@"
     as_root setsid bash -c 'echo $$ >"$0" && exec "$@"' "$dir/pid.new" "$@" \
         </dev/null >>"$dir/log" 2>&1 9>&- &
     record_pid "$dir"
@@ -35,8 +36,25 @@ spawn_as_root() {
 spawn() {
     local dir=$1
     shift
+    record_command "$dir" spawn "$@"
     setsid bash -c 'echo $$ >"$0" && exec "$@"' "$dir/pid.new" "$@" </dev/null >>"$dir/log" 2>&1 9>&- &
     record_pid "$dir"
+}
+
+# How the server was started, for respawn.
+record_command() {
+    local dir=$1
+    shift
+    printf '%s\0' "$@" >"$dir/command"
+}
+
+# The same command again, for a server that has ended.
+respawn() {
+    local dir=$1 how
+    local -a command
+    mapfile -d '' -t command <"$dir/command"
+    how=${command[0]}
+    "$how" "$dir" "${command[@]:1}"
 }
 
 record_pid() {

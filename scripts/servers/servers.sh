@@ -18,13 +18,15 @@ usage() {
     cat <<'TEXT'
 usage: ./dev servers start  [NAME...] [--state DIR] [-- SERVER_ARGUMENT...]
        ./dev servers stop   [NAME...] [--state DIR]
+       ./dev servers restart NAME...  [--state DIR]
        ./dev servers status [NAME...] [--state DIR] [--output text|env]
 
 NAME is mysql (9.7), mariadb (10.11), mariadb11 (11.8), clickhouse or postgres. start without a name starts
 mysql and mariadb; stop without a name stops all of them.
 
 Each server listens on a free port of 127.0.0.1 and has a user `root` with a generated password (clickhouse:
-`default`). `stop` ends it by its process id and deletes its data. --state (or PENSTOCK_SERVERS_STATE) chooses
+`default`). `stop` ends it by its process id and deletes its data; `restart` keeps data, port and arguments (of
+mysql, mariadb and mariadb11). --state (or PENSTOCK_SERVERS_STATE) chooses
 where a set of servers lives, so that several sets can run at once. What follows `--` is given to every server
 that is started, e.g.  ./dev servers start mysql -- --binlog-format=STATEMENT
 
@@ -130,6 +132,18 @@ start_one() {
     esac
 }
 
+restart_one() {
+    local name=$1 dir=$state/$1 port password
+    [ -e "$dir/env" ] || die "$name is not started"
+    port=$(sed -n 's/^PENSTOCK_TEST_[A-Z0-9]*_PORT=//p' "$dir/env")
+    password=$(sed -n 's/^PENSTOCK_TEST_[A-Z0-9]*_PASSWORD=//p' "$dir/env")
+    say "Restarting $name"
+    end_process "$dir"
+    respawn "$dir"
+    wait_ready "$dir" "$name" 120 probe_mysql "$port" "$password" || die "$name did not start; its log is $dir/log"
+    write_env "$dir" "$name" "$port" root "$password"
+}
+
 stop_one() {
     local name=$1 dir=$state/$1
     [ -d "$dir" ] || return 0
@@ -170,6 +184,12 @@ do_start() {
     print_status "${names[@]}"
 }
 
+do_restart() {
+    local name
+    for name in "${names[@]}"; do restart_one "$name"; done
+    refresh_env
+}
+
 do_stop() {
     local name
     for name in "${names[@]}"; do stop_one "$name"; done
@@ -191,10 +211,15 @@ case $command in
         open_state
         with_lock "$state/lock" do_stop
         ;;
+    restart)
+        [ ${#names[@]} -gt 0 ] || die "restart needs the name of a server"
+        open_state
+        with_lock "$state/lock" do_restart
+        ;;
     status)
         [ ${#names[@]} -gt 0 ] || names=("${KNOWN[@]}")
         print_status "${names[@]}"
         ;;
     -h | --help | help) usage ;;
-    *) die "unknown command '$command' (start, stop or status)" ;;
+    *) die "unknown command '$command' (start, stop, restart or status)" ;;
 esac

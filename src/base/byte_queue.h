@@ -1,6 +1,7 @@
 #pragma once
 // A queue between two stages, bounded by bytes: the producer waits while more than the budget is under way.
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -30,12 +31,13 @@ class ByteQueue {
     std::optional<T> pop() {
         std::unique_lock lock(mutex_);
         changed_.wait(lock, [&] { return closed_ || !items_.empty(); });
-        if (items_.empty()) return std::nullopt;
-        T item = std::move(items_.front().first);
-        bytes_ -= items_.front().second;
-        items_.pop_front();
-        changed_.notify_all();
-        return item;
+        return take();
+    }
+    /// The same, but nothing also when none came in this time.
+    std::optional<T> pop_for(std::chrono::milliseconds time) {
+        std::unique_lock lock(mutex_);
+        changed_.wait_for(lock, time, [&] { return closed_ || !items_.empty(); });
+        return take();
     }
     /// No more items come; those inside can still be popped.
     void close() {
@@ -53,6 +55,15 @@ class ByteQueue {
     }
 
   private:
+    std::optional<T> take() {
+        if (items_.empty()) return std::nullopt;
+        T item = std::move(items_.front().first);
+        bytes_ -= items_.front().second;
+        items_.pop_front();
+        changed_.notify_all();
+        return item;
+    }
+
     std::mutex mutex_;
     std::condition_variable changed_;
     std::deque<std::pair<T, size_t>> items_;

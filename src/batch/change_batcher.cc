@@ -10,6 +10,8 @@ struct ChangeBatcher::Table {
     Block block;
     size_t bytes = 0;  // of block, as counted into open_bytes_
     bool skip_transaction = false;
+    bool stopped = false;
+    bool changed = false;  // it has row changes in the open transaction
 
     explicit Table(MappedTable m) : mapped(std::move(m)), block(*mapped.plan) {}
     std::string name() const { return mapped.plan->source.qualified_name(); }
@@ -32,6 +34,8 @@ std::string lower(std::string_view text) {
     for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     return out;
 }
+
+constexpr size_t kBlocksPerChunk = 2;
 
 std::string name_key(std::string_view database, std::string_view table, bool lower_case) {
     std::string key;
@@ -60,7 +64,11 @@ ChangeBatcher::ChangeBatcher(std::vector<MappedTable> tables, StreamPoint start,
         Table* table = tables_.back().get();
         const TableSchema& source = table->mapped.plan->source;
         by_name_[name_key(source.database, source.name, lower_case_names_)].push_back(table);
+        if (!table->mapped.joined.none() || !table->mapped.loaded_until.none())
+            partly_loaded_.push_back(table);
     }
+    flowing_ = tables_.size();
+    for (auto& table : tables_) passes_over(*table);
     if (const FilePosition* file = position_.file()) {
         log_file_ = file->file;
         log_offset_ = file->offset;
@@ -96,6 +104,7 @@ void ChangeBatcher::advance_log_offset(const Event& event) {
     } else if (!std::holds_alternative<FormatDescriptionEvent>(event)) {
         log_offset_ += header_.size;
     }
+    event_start_ = log_offset_ - std::min<uint64_t>(log_offset_, header_.size);
 }
 
 void ChangeBatcher::handle(const FormatDescriptionEvent&) {
@@ -103,9 +112,7 @@ void ChangeBatcher::handle(const FormatDescriptionEvent&) {
     if (in_transaction_) {
         // A server that died inside a transaction writes no end for it; the next file begins without it.
         fail("a log file begins inside a transaction",
-             "The source lost the end of a transaction in a crash; load the pipe anew (another name, empty "
-             "targets)",
-             nullptr);
+             "The source lost the end of a transaction in a crash; resync the pipe");
     }
 }
 
@@ -130,18 +137,24 @@ void ChangeBatcher::handle(const MariadbGtidEvent& event) {
     begin();
     in_transaction_ = !event.standalone;
     ends_with_statement_ = event.standalone;
+    preparing_ = event.prepared_xa;
 }
 
 void ChangeBatcher::begin() {
     in_transaction_ = true;
-    transaction_rows_ = 0;
-    for (auto& table : tables_) {
-        if (!table->mapped.loaded_until.none()) table->skip_transaction = transaction_is_loaded(*table);
+    preparing_ = preparing_changes_ = false;
+    savepoints_.clear();
+    group_start_ = {log_file_, event_start_};
+    for (Table* table : changed_) table->changed = false;
+    changed_.clear();
+    for (Table* table : partly_loaded_) {
+        const MappedTable& mapped = table->mapped;
+        table->skip_transaction =
+            transaction_is_within(mapped.joined) || transaction_is_within(mapped.loaded_until);
     }
 }
 
-bool ChangeBatcher::transaction_is_loaded(const Table& table) const {
-    const Position& until = table.mapped.loaded_until;
+bool ChangeBatcher::transaction_is_within(const Position& until) const {
     if (const GtidSet* set = until.mysql()) {
         return gtid_ && !gtid_->anonymous && set->contains(gtid_->source, gtid_->gno);
     }
@@ -157,13 +170,9 @@ bool ChangeBatcher::transaction_is_loaded(const Table& table) const {
 void ChangeBatcher::commit() {
     in_transaction_ = false;
     ends_with_statement_ = false;
-    transaction_rows_ = 0;
     if (GtidSet* set = position_.mysql()) {
         if (gtid_ && gtid_->anonymous) {
-            fail("a transaction without a GTID",
-                 "gtid_mode is not ON; set it, or use replicationMechanism FILE_POS and load the pipe anew "
-                 "(another name, empty targets)",
-                 nullptr);
+            fail("a transaction without a GTID", "Set gtid_mode to ON at the source, then resync the pipe");
         }
         if (gtid_) set->add(gtid_->source, gtid_->gno);
     } else if (MariadbGtidPos* pos = position_.mariadb()) {
@@ -182,72 +191,179 @@ void ChangeBatcher::handle(const XidEvent&) {
 }
 
 void ChangeBatcher::handle(const XaPrepareEvent& event) {
-    if (!event.one_phase && transaction_rows_ > 0) {
-        fail("XA transaction " + event.xid + " changed mapped tables and is only prepared",
-             "Two-phase XA transactions on mapped tables are not supported; load the pipe anew (another "
-             "name, empty targets) after its end",
-             nullptr);
+    if (event.one_phase) {
+        if (!preparing_changes_) return commit();
+        wanted_ = PreparedTransaction{event.xid, group_start_};
+        maps_.swap(prepared_maps_);
+        return;
     }
+    if (prepared_.size() >= kMostPrepared) prepared_.clear();  // what is wanted of them is searched for
+    prepared_[event.xid] = {group_start_, preparing_changes_};
     commit();
 }
 
+// XA COMMIT. Its transaction was prepared in this stream, or before it began.
+void ChangeBatcher::commit_prepared(const std::string& xid) {
+    PreparedTransaction transaction{xid, {}};
+    bool changes = true;
+    if (auto found = prepared_.find(xid); found != prepared_.end()) {
+        transaction.start = found->second.start;
+        changes = found->second.changes;
+        prepared_.erase(found);
+    }
+    // Before the first table needs it, nothing is searched.
+    const bool concerns = std::any_of(tables_.begin(), tables_.end(),
+                                      [this](const auto& table) { return !passes_over(*table); });
+    if (!changes || !concerns) return commit();
+    in_transaction_ = true;
+    wanted_ = std::move(transaction);
+    maps_.swap(prepared_maps_);  // its table ids may be of another life of the server
+}
+
+void ChangeBatcher::feed_prepared(const Event& event) {
+    try {
+        if (const auto* map = std::get_if<TableMapEvent>(&event)) return handle(*map);
+        if (const auto* rows = std::get_if<RowsEvent>(&event)) return handle(*rows);
+        if (const auto* query = std::get_if<QueryEvent>(&event)) {
+            LogStatement statement = read_statement(query->query, query->database);
+            if (statement.kind == LogStatement::Kind::kSavepoint) set_savepoint(statement.savepoint);
+            if (statement.kind == LogStatement::Kind::kRollbackToSavepoint) roll_back_to(statement.savepoint);
+        }
+    } catch (Error& e) {
+        e.at_position(log_coordinates());
+        throw;
+    }
+}
+
+void ChangeBatcher::end_prepared() {
+    wanted_.reset();
+    prepared_maps_.swap(maps_);
+    prepared_maps_.clear();
+    commit();
+}
+
+void ChangeBatcher::lose_prepared(const Error& why) {
+    for (auto& table : tables_) {
+        if (passes_over(*table)) continue;
+        stop(*table, "the rows of XA transaction " + wanted_->xid + " cannot be read again: " + why.message(),
+             "Resync the table");
+    }
+    end_prepared();
+}
+
 void ChangeBatcher::handle(const IncidentEvent& event) {
-    fail("the source reports that its log lacks events: " + std::string(event.message),
-         "Load the pipe anew (another name, empty targets)", nullptr);
+    fail("the source reports that its log lacks events: " + std::string(event.message), "Resync the pipe");
 }
 
 void ChangeBatcher::handle(const QueryEvent& event) {
-    Statement statement = read_statement(event.query, event.database);
+    LogStatement statement = read_statement(event.query, event.database);
     switch (statement.kind) {
-        case Statement::Kind::kBegin:
+        case LogStatement::Kind::kBegin:
             if (!in_transaction_) {
                 in_transaction_ = true;
                 if (!gtid_ && !mariadb_gtid_) begin();
             }
             return;
-        case Statement::Kind::kCommit:
+        case LogStatement::Kind::kCommit:
             commit();
             return;
-        case Statement::Kind::kRollback:
-        case Statement::Kind::kRollbackToSavepoint:
-            if (transaction_rows_ > 0) {
-                fail("a transaction with changes of mapped tables was rolled back in the log",
-                     "It mixes transactional and non-transactional tables; convert them to InnoDB and load "
-                     "the pipe anew (another name, empty targets)",
-                     nullptr);
+        case LogStatement::Kind::kRollback:
+            stop_changed_tables();
+            commit();
+            return;
+        case LogStatement::Kind::kSavepoint:
+            return set_savepoint(statement.savepoint);
+        case LogStatement::Kind::kRollbackToSavepoint:
+            return roll_back_to(statement.savepoint);
+        case LogStatement::Kind::kXaStart:
+            if (!in_transaction_) {
+                in_transaction_ = true;
+                if (!gtid_ && !mariadb_gtid_) begin();
             }
-            if (statement.kind == Statement::Kind::kRollback) commit();
+            preparing_ = true;
             return;
-        case Statement::Kind::kXaEnd:
-            commit();
-            return;
+        case LogStatement::Kind::kXaCommit:
+            return commit_prepared(statement.xid);
+        case LogStatement::Kind::kXaRollback:
+            prepared_.erase(statement.xid);
+            return commit();
         default:
             check_statement(statement, event.query, event.database);
             if (!in_transaction_ || ends_with_statement_) commit();
     }
 }
 
-void ChangeBatcher::check_statement(const Statement& statement, std::string_view query,
+void ChangeBatcher::set_savepoint(const std::string& name) {
+    std::erase_if(savepoints_, [&](const Savepoint& savepoint) { return savepoint.name == name; });
+    if (savepoints_.size() == kMostSavepoints) savepoints_.pop_front();
+    Savepoint& savepoint = savepoints_.emplace_back(Savepoint{name, next_version_, {}});
+    for (auto& table : tables_) {
+        const TableCounts& counts = counts_[table->mapped.plan->id];
+        if (counts.inserted + counts.updated + counts.deleted == 0) continue;
+        Savepoint::Place& place = savepoint.places.emplace_back();
+        place = {table.get(), {}, table->changed, counts.inserted, counts.updated, counts.deleted};
+        table->block.mark(place.mark);
+    }
+}
+
+// The log has rows that were rolled back where the server could not take them out of the transaction again,
+// because tables without transactions were changed in between; those have groups of their own.
+void ChangeBatcher::roll_back_to(const std::string& name) {
+    auto found = std::find_if(savepoints_.begin(), savepoints_.end(),
+                              [&](const Savepoint& savepoint) { return savepoint.name == name; });
+    if (found == savepoints_.end()) return stop_changed_tables();  // their rows are handed over already
+    next_version_ = found->version;
+    for (Table* table : changed_) {
+        auto place = std::find_if(found->places.begin(), found->places.end(),
+                                  [&](const Savepoint::Place& p) { return p.table == table; });
+        TableCounts& counts = counts_[table->mapped.plan->id];
+        if (place != found->places.end()) {
+            table->block.roll_back(place->mark);
+            table->changed = place->changed;
+            counts.inserted = place->inserted;
+            counts.updated = place->updated;
+            counts.deleted = place->deleted;
+        } else {
+            table->block.clear();
+            table->changed = false;
+            counts = TableCounts{};
+        }
+        const size_t bytes = table->block.bytes();
+        open_bytes_ -= table->bytes - bytes;
+        table->bytes = bytes;
+    }
+    std::erase_if(changed_, [](const Table* table) { return !table->changed; });
+    for (TableStop& stop : stops_) stop.from_version = std::min(stop.from_version, next_version_);
+    savepoints_.erase(found + 1, savepoints_.end());
+}
+
+void ChangeBatcher::stop_changed_tables() {
+    for (Table* table : changed_) {
+        if (table->stopped) continue;
+        stop(*table, "changes of the table were rolled back in the log",
+             "The transaction mixes transactional and non-transactional tables; convert them to InnoDB and "
+             "resync the table");
+    }
+}
+
+void ChangeBatcher::check_statement(const LogStatement& statement, std::string_view query,
                                     std::string_view database) {
-    using Kind = Statement::Kind;
+    using Kind = LogStatement::Kind;
     if (statement.kind == Kind::kChangesRows) {
         // What it changes may hide behind a view or a trigger, so the database alone decides.
         for (const auto& table : tables_) {
             const std::string& mapped = table->mapped.plan->source.database;
             if (lower(database) != lower(mapped) && !mentions_identifier(query, mapped)) continue;
-            if (table->skip_transaction) continue;
-            fail("the log holds a change in the table's database as a statement, not as rows",
-                 "A session used binlog_format=STATEMENT or MIXED; set it to ROW and load the pipe anew "
-                 "(another name, empty targets)",
-                 table.get());
+            if (passes_over(*table)) continue;
+            stop(*table, "the log holds a change in the table's database as a statement, not as rows",
+                 "A session used binlog_format=STATEMENT or MIXED; set it to ROW and resync the table");
         }
         return;
     }
     auto refuse = [&](Table* table, const char* what) {
-        if (table->skip_transaction) return;
-        fail(std::string(what) + ": " + std::string(query.substr(0, 200)),
-             "Penstock does not apply this statement; load the pipe anew (another name, empty targets)",
-             table);
+        if (passes_over(*table)) return;
+        stop(*table, std::string(what) + ": " + std::string(query.substr(0, 200)),
+             "Penstock does not apply this statement; resync the table");
     };
     for (const StatementTable& named : statement.tables) {
         if (statement.kind == Kind::kDropDatabase) {
@@ -305,8 +421,13 @@ void ChangeBatcher::handle(const TableMapEvent& event) {
     }
     for (MapEntry::Target& target : entry.targets) {
         // While a table skips what its load holds, no row is read: an older schema may be in force there.
-        if (target.decoder != nullptr || target.table->skip_transaction) continue;
-        target.decoder = std::make_unique<BinlogRowDecoder>(*target.table->mapped.plan, event);
+        // Nor of what is only prepared.
+        if (target.decoder != nullptr || passes_over(*target.table) || is_only_prepared()) continue;
+        try {
+            target.decoder = std::make_unique<BinlogRowDecoder>(*target.table->mapped.plan, event);
+        } catch (const Error& e) {
+            stop(*target.table, e);
+        }
     }
 }
 
@@ -315,83 +436,143 @@ void ChangeBatcher::handle(const RowsEvent& event) {
     auto found = maps_.find(event.table_id);
     if (found == maps_.end()) {
         fail("rows of table id " + std::to_string(event.table_id) + " came without their table map",
-             "The log is damaged; load the pipe anew (another name, empty targets)", nullptr);
+             "The log is damaged; resync the pipe");
     }
     const MapEntry& entry = found->second;
     for (const MapEntry::Target& target : entry.targets) {
         Table& table = *target.table;
         if (event.column_count != entry.columns) {
-            fail("a rows event has " + std::to_string(event.column_count) + " columns, its table map " +
-                     std::to_string(entry.columns),
-                 "The log is damaged; load the pipe anew (another name, empty targets)", &table);
+            fail("a rows event of " + table.name() + " has " + std::to_string(event.column_count) +
+                     " columns, its table map " + std::to_string(entry.columns),
+                 "The log is damaged; resync the pipe");
         }
         if (!in_transaction_)
-            fail("rows outside of a transaction",
-                 "The log is damaged; load the pipe anew (another name, empty targets)", &table);
-        if (table.skip_transaction) continue;
-        if (event.kind == RowsEvent::Kind::kPartialUpdate) {
-            fail("a row was logged as a partial JSON update",
-                 "SET GLOBAL binlog_row_value_options='' at the source, then load the pipe anew (another "
-                 "name, empty targets)",
-                 &table);
+            fail("rows of " + table.name() + " outside of a transaction",
+                 "The log is damaged; resync the pipe");
+        if (passes_over(table)) continue;
+        if (is_only_prepared()) {
+            preparing_changes_ = true;
+            continue;
         }
-        try {
-            append_rows(table, *target.decoder, event);
-        } catch (Error& e) {
-            e.at_table(table.name());
-            throw;
-        }
+        append_rows(table, *target.decoder, event);
         size_t bytes = table.block.bytes();
         open_bytes_ += bytes - table.bytes;
         table.bytes = bytes;
+        // One table alone gives its blocks to several connections. A function of the stream and the budget,
+        // as the chunks' cuts are.
+        if (bytes >= block_bytes_ / kBlocksPerChunk) cut_block(table);
     }
 }
 
+// All rows of the event, or those in front of the one that stops the table.
 void ChangeBatcher::append_rows(Table& table, const BinlogRowDecoder& decoder, const RowsEvent& event) {
+    after_.json_diffs.clear();
+    const uint64_t first = next_version_;
+    TableCounts& counts = counts_[table.mapped.plan->id];
+    const uint64_t inserted = counts.inserted, updated = counts.updated, deleted = counts.deleted;
+    table.block.mark(mark_);
+    uint64_t whole = 0;
+    try {
+        ByteReader rows(event.rows, "read rows of the binary log");
+        while (!rows.empty() && append_row(table, decoder, event, rows)) ++whole;
+    } catch (const Error& e) {
+        // The row that failed is there in parts. Columns remember where the event's rows began, not where
+        // each row did, so those that were whole are read once more.
+        table.block.roll_back(mark_);
+        next_version_ = first;
+        counts.inserted = inserted;
+        counts.updated = updated;
+        counts.deleted = deleted;
+        ByteReader rows(event.rows, "read rows of the binary log");
+        for (uint64_t i = 0; i < whole; ++i) append_row(table, decoder, event, rows);
+        stop(table, e);
+    }
+    if (next_version_ != first && !std::exchange(table.changed, true)) changed_.push_back(&table);
+}
+
+// False when the table was stopped at this row the first time that the batch was read.
+bool ChangeBatcher::append_row(Table& table, const BinlogRowDecoder& decoder, const RowsEvent& event,
+                               ByteReader& rows) {
+    if (passes_over(table)) return false;
     Block& block = table.block;
     TableCounts& counts = counts_[table.mapped.plan->id];
-    const uint64_t first = next_version_;
-    ByteReader rows(event.rows, "read rows of the binary log");
     switch (event.kind) {
         case RowsEvent::Kind::kInsert:
-            while (!rows.empty()) {
-                decoder.read(rows, event.before_columns, after_);
-                decoder.append(after_, block);
-                block.finish_row(next_version_++, false);
-                ++counts.inserted;
-            }
+            decoder.read(rows, event.before_columns, after_);
+            decoder.append(after_, block);
+            block.finish_row(next_version_++, false);
+            ++counts.inserted;
             break;
         case RowsEvent::Kind::kDelete:
-            while (!rows.empty()) {
-                decoder.read(rows, event.before_columns, before_);
+            decoder.read(rows, event.before_columns, before_);
+            decoder.append(before_, block);
+            block.finish_row(next_version_++, true);
+            block.distinct_keys = false;
+            ++counts.deleted;
+            break;
+        case RowsEvent::Kind::kPartialUpdate:
+        case RowsEvent::Kind::kUpdate:
+            decoder.read(rows, event.before_columns, before_);
+            if (event.kind == RowsEvent::Kind::kUpdate) {
+                decoder.read(rows, event.after_columns, after_);
+            } else {
+                decoder.read_partial_update(rows, event.after_columns, before_, after_);
+            }
+            if (!decoder.same_key(before_, after_)) {
+                // The row moves to another key: retire the old one first, at a lower version.
                 decoder.append(before_, block);
                 block.finish_row(next_version_++, true);
-                ++counts.deleted;
             }
-            break;
-        case RowsEvent::Kind::kPartialUpdate:  // refused before
-            break;
-        case RowsEvent::Kind::kUpdate:
-            while (!rows.empty()) {
-                decoder.read(rows, event.before_columns, before_);
-                decoder.read(rows, event.after_columns, after_);
-                if (!decoder.same_key(before_, after_)) {
-                    // The row moves to another key: retire the old one first, at a lower version.
-                    decoder.append(before_, block);
-                    block.finish_row(next_version_++, true);
-                }
-                decoder.append(after_, block);
-                block.finish_row(next_version_++, false);
-                ++counts.updated;
-            }
+            decoder.append(after_, block);
+            block.finish_row(next_version_++, false);
+            block.distinct_keys = false;
+            ++counts.updated;
             break;
     }
-    transaction_rows_ += next_version_ - first;
+    return true;
+}
+
+bool ChangeBatcher::passes_over(Table& table) {
+    const std::optional<uint64_t>& stopped_from = table.mapped.stopped_from;
+    if (!table.stopped && stopped_from && next_version_ >= *stopped_from) {
+        table.stopped = true;
+        --flowing_;
+    }
+    return table.stopped || table.skip_transaction;
+}
+
+void ChangeBatcher::stop(Table& table, const Error& cause) {
+    if (cause.disposition() != Disposition::kFailPipe) throw cause;
+    Error located = cause;
+    located.at_table(table.name()).at_position(log_coordinates());
+    if (replay_ && next_version_ <= replay_->last_version) throw located;
+    table.stopped = true;
+    --flowing_;
+    stops_.push_back({table.mapped.plan->id, next_version_, located.what(), log_coordinates()});
+}
+
+void ChangeBatcher::stop(Table& table, const std::string& message, const std::string& hint) {
+    stop(table, error(message, hint));
+}
+
+void ChangeBatcher::cut_block(Table& table) {
+    const std::vector<BlockColumn>& columns = table.block.columns;
+    TableCounts& counts = counts_[table.mapped.plan->id];
+    for (size_t i = 0; i < columns.size(); ++i) {
+        if (columns[i].adjusted() == 0) continue;
+        counts.adjusted += columns[i].adjusted();
+        counts.adjusted_by_column.resize(columns.size());
+        counts.adjusted_by_column[i] += columns[i].adjusted();
+    }
+    savepoints_.clear();  // rows in front of them cannot be told apart any more
+    full_blocks_.push_back(std::move(table.block));
+    table.block = Block(*table.mapped.plan);
+    table.bytes = 0;
 }
 
 Chunk ChangeBatcher::take(bool close) {
     if (close && !at_commit_edge())
-        fail("a batch closed inside a transaction", "This is an error of Penstock", nullptr);
+        fail("a batch closed inside a transaction", "This is an error of Penstock");
     Chunk chunk;
     chunk.batch = batch_;
     chunk.index = chunk_index_++;
@@ -399,15 +580,12 @@ Chunk ChangeBatcher::take(bool close) {
     chunk.first_version = batch_first_version_;
     chunk.last_version = next_version_ - 1;
     for (auto& table : tables_) {
-        if (table->block.rows == 0) continue;
-        for (const BlockColumn& column : table->block.columns) {
-            counts_[table->mapped.plan->id].adjusted += column.adjusted();
-        }
-        chunk.blocks.push_back(std::move(table->block));
-        table->block = Block(*table->mapped.plan);
-        table->bytes = 0;
+        if (table->block.rows != 0) cut_block(*table);
     }
+    chunk.blocks = std::move(full_blocks_);
+    full_blocks_.clear();
     open_bytes_ = 0;
+    chunk.stops = std::exchange(stops_, {});
     chunk.last_commit_time = last_commit_time_;
     if (close) {
         chunk.closes = true;
@@ -425,11 +603,12 @@ Chunk ChangeBatcher::take(bool close) {
     return chunk;
 }
 
-void ChangeBatcher::fail(const std::string& message, const std::string& hint, const Table* table) const {
-    Error error(Disposition::kFailPipe, "read the binary log", message, hint);
-    if (table != nullptr) error.at_table(table->name());
-    error.at_position(log_coordinates());
-    throw error;
+Error ChangeBatcher::error(const std::string& message, const std::string& hint) const {
+    return Error(Disposition::kFailPipe, "read the binary log", message, hint).at_position(log_coordinates());
+}
+
+void ChangeBatcher::fail(const std::string& message, const std::string& hint) const {
+    throw error(message, hint);
 }
 
 }  // namespace penstock

@@ -6,6 +6,7 @@
 // blocks carry the same versions and the same deduplication tokens.
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,7 +33,19 @@ struct MappedTable {
     const TablePlan* plan = nullptr;
     /// Changes at or before this position are in the table's snapshot already and give no rows (append-only
     /// targets); none when the target converges by versions.
-    Position loaded_until;
+    Position loaded_until{};
+    /// Nothing at or before this position concerns the table, statements neither; none when all does.
+    Position joined{};
+    /// The table was stopped: nothing of it from this version on is applied.
+    std::optional<uint64_t> stopped_from{};
+};
+
+/// A transaction that XA PREPARE has put into the log before XA COMMIT decided it. Its rows are not kept:
+/// whoever feeds the batcher reads them again from the log when they are wanted.
+struct PreparedTransaction {
+    std::string xid;     ///< as XaPrepareEvent has it
+    FilePosition start;  ///< of its group in the log; no file: not known, prepared before the stream began
+    bool operator==(const PreparedTransaction&) const = default;
 };
 
 class ChangeBatcher {
@@ -43,10 +56,22 @@ class ChangeBatcher {
                   std::optional<Replay> replay, bool lower_case_names);
     ~ChangeBatcher();
 
-    /// Takes the next event of the stream. Throws Error: damaged rows, a schema that differs from the
-    /// recorded one, a statement on a mapped table that Penstock does not apply; after that the batcher is
-    /// of no use.
+    /// Takes the next event of the stream. What concerns one table (a schema that differs from the recorded
+    /// one, a value that its target cannot hold, a statement that Penstock does not apply) stops that table
+    /// alone: the next chunk tells, see TableStop. Throws Error for what concerns the whole stream (a damaged
+    /// log, an incident), and for a stop inside of what is replayed that was not there the first time: the
+    /// rows after it would get other versions. After that the batcher is of no use.
     void feed(const Event& event, const EventHeader& header);
+
+    /// XA COMMIT has come, and the rows that it commits are needed now: feed the events of the group to
+    /// feed_prepared, then call end_prepared, before the next feed. When they cannot be read any more, call
+    /// lose_prepared instead: which tables they concern is not known, so every table stops.
+    const std::optional<PreparedTransaction>& wanted() const { return wanted_; }
+    /// Where the XA COMMIT begins: a group that is searched for lies before it.
+    FilePosition wanted_before() const { return {log_file_, event_start_}; }
+    void feed_prepared(const Event& event);
+    void end_prepared();
+    void lose_prepared(const Error& why);
 
     /// The open batch's rows have reached the byte budget: take(false) or, at a commit edge, take(true).
     bool budget_reached() const { return open_bytes_ >= block_bytes_; }
@@ -66,6 +91,9 @@ class ChangeBatcher {
 
     /// Hands over the open blocks. `close` (only at a commit edge) ends the batch.
     Chunk take(bool close);
+
+    /// No table is left that anything is applied to.
+    bool all_stopped() const { return flowing_ == 0; }
 
     /// The last commit edge.
     const Position& position() const { return position_; }
@@ -92,16 +120,32 @@ class ChangeBatcher {
     void advance_log_offset(const Event& event);
     void begin();
     void commit();
+    void cut_block(Table& table);
+    void commit_prepared(const std::string& xid);
+    bool is_only_prepared() const { return preparing_ && !wanted_; }
+    void stop_changed_tables();
+    void set_savepoint(const std::string& name);
+    void roll_back_to(const std::string& name);
     void append_rows(Table& table, const BinlogRowDecoder& decoder, const RowsEvent& event);
-    void check_statement(const Statement& statement, std::string_view query, std::string_view database);
-    [[noreturn]] void fail(const std::string& message, const std::string& hint, const Table* table) const;
+    bool append_row(Table& table, const BinlogRowDecoder& decoder, const RowsEvent& event, ByteReader& rows);
+    void check_statement(const LogStatement& statement, std::string_view query, std::string_view database);
+    /// Takes the table out of the flow, with the error as its reason.
+    void stop(Table& table, const Error& error);
+    void stop(Table& table, const std::string& message, const std::string& hint);
+    /// Nothing of the table is applied now: it is stopped, or the transaction is in its load already.
+    bool passes_over(Table& table);
+    Error error(const std::string& message, const std::string& hint) const;
+    [[noreturn]] void fail(const std::string& message, const std::string& hint) const;
     /// The mapped tables fed by a source table: more than one when it has several targets.
     const std::vector<Table*>& find_tables(std::string_view database, std::string_view table) const;
-    bool transaction_is_loaded(const Table& table) const;
+    bool transaction_is_within(const Position& until) const;
 
     std::vector<std::unique_ptr<Table>> tables_;
     std::unordered_map<std::string, std::vector<Table*>> by_name_;
-    std::unordered_map<uint64_t, MapEntry> maps_;  // by the log's table id
+    std::vector<Table*> changed_;        // in the open transaction
+    std::vector<Table*> partly_loaded_;  // those whose position decides; a pipe may have thousands without
+    std::unordered_map<uint64_t, MapEntry> maps_;           // by the log's table id
+    std::unordered_map<uint64_t, MapEntry> prepared_maps_;  // the stream's own while rows are read again
     bool lower_case_names_;
     size_t configured_block_bytes_;
     size_t block_bytes_;  // in force: the configured one, or while replaying the one of then
@@ -112,8 +156,22 @@ class ChangeBatcher {
     std::string log_file_;  // where the stream is, whatever the position's kind
     uint64_t log_offset_ = 0;
     bool in_transaction_ = false;
+    uint64_t event_start_ = 0;  // of the last event, in log_file_
+
+    // XA. The rows of a prepared transaction are passed over, whether it will be committed or not; where its
+    // group lies is remembered as long as the process lives, after that it is searched for.
+    struct Prepared {
+        FilePosition start;
+        bool changes = false;  // of mapped tables
+    };
+    static constexpr size_t kMostPrepared = 100'000;
+    std::unordered_map<std::string, Prepared> prepared_;  // by xid
+    FilePosition group_start_;
+    bool preparing_ = false;          // in a group that ends with an XA PREPARE
+    bool preparing_changes_ = false;  // it has changes of mapped tables
+    std::optional<PreparedTransaction> wanted_;
+
     bool ends_with_statement_ = false;  // MariaDB standalone GTID: the next query commits
-    uint64_t transaction_rows_ = 0;     // mapped row changes in the open transaction
     std::optional<GtidEvent> gtid_;
     std::optional<MariadbGtidEvent> mariadb_gtid_;
     uint32_t last_commit_time_ = 0;
@@ -125,8 +183,28 @@ class ChangeBatcher {
     bool moved_ = false;
     uint32_t chunk_index_ = 0;
     size_t open_bytes_ = 0;
+    std::vector<Block> full_blocks_;  // of the next chunk, cut before it is
     std::vector<TableCounts> counts_;
+    std::vector<TableStop> stops_;  // since the last chunk
+    size_t flowing_ = 0;            // tables that are not stopped
+
+    /// What the log says SAVEPOINT for. Rows after it can be taken back until they are handed over.
+    struct Savepoint {
+        struct Place {
+            Table* table = nullptr;
+            Block::Mark mark;
+            bool changed = false;
+            uint64_t inserted = 0, updated = 0, deleted = 0;
+        };
+        std::string name;
+        uint64_t version;
+        std::vector<Place> places;  // tables that are not here had no rows in the open batch
+    };
+    static constexpr size_t kMostSavepoints = 256;
+    std::deque<Savepoint> savepoints_;  // of the open transaction, oldest first
+
     RowImage before_, after_;
+    Block::Mark mark_;
 };
 
 }  // namespace penstock

@@ -1,5 +1,6 @@
 #include "batch/change_batcher.h"
 
+#include <algorithm>
 #include <deque>
 
 #include <gtest/gtest.h>
@@ -58,16 +59,20 @@ class FakeLog {
     }
     void gtid(uint64_t gno) { feed(GtidEvent{false, uuid_, gno, 0}); }
     void query(std::string_view text) { feed(QueryEvent{"shop", text}); }
-    void map(uint64_t id, std::string_view table) {
+    void map(uint64_t id, std::string_view table) { feed(map_event(id, table)); }
+    static TableMapEvent map_event(uint64_t id, std::string_view table) {
         TableMapEvent event;
         event.table_id = id;
         event.database = "shop";
         event.table = table;
         event.columns = {{kTypeLong, 0, false, false, {}}, {kTypeVarchar, 80, false, false, {}}};
         event.first_unknown = event.columns.size();
-        feed(event);
+        return event;
     }
     void rows(uint64_t id, RowsEvent::Kind kind, std::string bytes) {
+        feed(rows_event(id, kind, std::move(bytes)));
+    }
+    RowsEvent rows_event(uint64_t id, RowsEvent::Kind kind, std::string bytes) {
         kept_.push_back(std::move(bytes));
         RowsEvent event;
         event.kind = kind;
@@ -75,8 +80,15 @@ class FakeLog {
         event.column_count = 2;
         event.before_columns = event.after_columns = ByteSpan(kBothColumns, 1);
         event.rows = as_bytes(kept_.back());
-        feed(event);
+        return event;
     }
+    /// What is read again when an XA COMMIT wants it: a table map and a row each.
+    void feed_prepared(std::string_view table, std::vector<int32_t> ids) {
+        batcher_.feed_prepared(map_event(77, table));
+        for (int32_t id : ids)
+            batcher_.feed_prepared(rows_event(77, RowsEvent::Kind::kInsert, image(id, "x")));
+    }
+    std::string_view keep(std::string text) { return kept_.emplace_back(std::move(text)); }
     void insert(uint64_t gno, std::string_view table, std::vector<int32_t> ids) {
         gtid(gno);
         query("BEGIN");
@@ -145,6 +157,48 @@ TEST_F(ChangeBatcherTest, VersionsFollowTheStreamAcrossTables) {
     EXPECT_EQ(chunk.to.next_batch, 6u);
     EXPECT_EQ(chunk.counts[0].inserted, 2u);
     EXPECT_EQ(chunk.counts[1].inserted, 1u);
+}
+
+TEST_F(ChangeBatcherTest, ATableFillsSeveralBlocksOfAChunk) {
+    // Two rows are more than half of the budget, four more than all of it.
+    auto cut = [&] {
+        ChangeBatcher batcher = make({}, 4 * 20);
+        FakeLog log(batcher);
+        for (uint64_t gno = 11; !batcher.budget_reached(); ++gno)
+            log.insert(gno, "orders", {static_cast<int>(gno)});
+        return batcher.take(true);
+    };
+    Chunk chunk = cut();
+    ASSERT_GE(chunk.blocks.size(), 2u);
+    std::vector<uint64_t> all;
+    for (const Block& block : chunk.blocks) {
+        EXPECT_TRUE(block.distinct_keys);
+        for (uint64_t version : versions(block)) all.push_back(version);
+    }
+    EXPECT_EQ(all.front(), 101u);
+    EXPECT_EQ(all.back(), chunk.last_version);
+    EXPECT_TRUE(std::is_sorted(all.begin(), all.end()));
+    EXPECT_EQ(chunk.counts[0].inserted, all.size());
+    Chunk again = cut();  // as a replay does
+    ASSERT_EQ(again.blocks.size(), chunk.blocks.size());
+    for (size_t i = 0; i < again.blocks.size(); ++i) {
+        EXPECT_EQ(versions(again.blocks[i]), versions(chunk.blocks[i]));
+    }
+}
+
+TEST_F(ChangeBatcherTest, OnlyInsertsHaveDistinctKeys) {
+    for (RowsEvent::Kind kind : {RowsEvent::Kind::kUpdate, RowsEvent::Kind::kDelete}) {
+        ChangeBatcher batcher = make();
+        FakeLog log(batcher);
+        log.insert(11, "orders", {1, 2});
+        EXPECT_TRUE(batcher.take(true).blocks.at(0).distinct_keys);
+        log.gtid(12);
+        log.query("BEGIN");
+        log.map(9, "orders");
+        log.rows(9, kind, kind == RowsEvent::Kind::kUpdate ? image(1, "a") + image(1, "b") : image(1, "a"));
+        log.feed(XidEvent{1});
+        EXPECT_FALSE(batcher.take(true).blocks.at(0).distinct_keys);
+    }
 }
 
 TEST_F(ChangeBatcherTest, AKeyChangeRetiresTheOldKeyAtALowerVersion) {
@@ -228,21 +282,30 @@ TEST_F(ChangeBatcherTest, ATableWithTwoTargetsFeedsBoth) {
 }
 
 TEST_F(ChangeBatcherTest, StatementsOnMappedTablesAreNeverSilent) {
-    for (const char* text :
-         {"TRUNCATE TABLE orders", "DROP TABLE `orders`", "RENAME TABLE orders TO x",
-          "RENAME TABLE x TO orders", "DROP DATABASE shop", "INSERT INTO orders VALUES (1)",
-          "UPDATE a_view SET v = 1", "ALTER TABLE orders ADD COLUMN c INT",
-          "ALTER TABLE other EXCHANGE PARTITION p WITH TABLE orders"}) {
+    struct Case {
+        const char* text;
+        size_t stops;
+    };
+    for (const Case& c : {Case{"TRUNCATE TABLE orders", 1}, Case{"DROP TABLE `orders`", 1},
+                          Case{"RENAME TABLE orders TO x", 1}, Case{"RENAME TABLE x TO orders", 1},
+                          Case{"DROP TABLE items, orders", 2}, Case{"DROP DATABASE shop", 2},
+                          Case{"INSERT INTO orders VALUES (1)", 2}, Case{"UPDATE a_view SET v = 1", 2},
+                          Case{"ALTER TABLE orders ADD COLUMN c INT", 1},
+                          Case{"ALTER TABLE other EXCHANGE PARTITION p WITH TABLE orders", 1}}) {
         ChangeBatcher batcher = make();
         FakeLog log(batcher);
         log.gtid(11);
-        try {
-            log.query(text);
-            ADD_FAILURE() << text << " passed";
-        } catch (const Error& e) {
-            EXPECT_EQ(e.disposition(), Disposition::kFailPipe);
-            EXPECT_EQ(e.table().rfind("shop.", 0), 0u) << e.what();
-            EXPECT_EQ(e.position(), "binlog.000001:204") << text;
+        log.query(c.text);
+        EXPECT_EQ(batcher.all_stopped(), c.stops == 2) << c.text;
+        Chunk chunk = batcher.take(true);
+        ASSERT_EQ(chunk.stops.size(), c.stops) << c.text;
+        for (const TableStop& stop : chunk.stops) {
+            EXPECT_NE(stop.reason.find("(table shop." + std::string(stop.table == 0 ? "orders" : "items")),
+                      std::string::npos)
+                << stop.reason;
+            EXPECT_NE(stop.reason.find("resync the table"), std::string::npos) << stop.reason;
+            EXPECT_EQ(stop.position, "binlog.000001:204") << c.text;
+            EXPECT_EQ(stop.from_version, 101u);
         }
     }
     ChangeBatcher batcher = make();
@@ -255,19 +318,162 @@ TEST_F(ChangeBatcherTest, StatementsOnMappedTablesAreNeverSilent) {
     log.gtid(13);
     log.feed(QueryEvent{"elsewhere", "DELETE FROM orders"});
     EXPECT_EQ(batcher.position().to_string(), "mysql-gtid:" + std::string(kUuid) + ":1-13");
+    EXPECT_TRUE(batcher.take(true).stops.empty());
     log.gtid(14);
-    EXPECT_THROW(log.feed(QueryEvent{"elsewhere", "DELETE FROM `shop`.orders"}), Error);
+    log.feed(QueryEvent{"elsewhere", "DELETE FROM `shop`.orders"});
+    EXPECT_EQ(batcher.take(true).stops.size(), 2u);
 }
 
-TEST_F(ChangeBatcherTest, PartialUpdatesStopOnlyThePipesThatMapTheirTable) {
+TEST_F(ChangeBatcherTest, AStoppedTableLeavesTheOthersFlowing) {
+    ChangeBatcher batcher = make();
+    FakeLog log(batcher);
+    log.insert(11, "orders", {1});
+    log.gtid(12);
+    log.query("TRUNCATE TABLE orders");
+    log.insert(13, "orders", {2, 3});
+    log.insert(14, "items", {7});
+    EXPECT_FALSE(batcher.all_stopped());
+    Chunk chunk = batcher.take(true);
+    ASSERT_EQ(chunk.stops.size(), 1u);
+    EXPECT_EQ(chunk.stops[0].table, 0u);
+    EXPECT_EQ(chunk.stops[0].from_version, 102u);
+    ASSERT_EQ(chunk.blocks.size(), 2u);
+    EXPECT_EQ(ids(chunk.blocks[0]), (std::vector<int32_t>{1}));
+    EXPECT_EQ(ids(chunk.blocks[1]), (std::vector<int32_t>{7}));
+    EXPECT_EQ(versions(chunk.blocks[1]), (std::vector<uint64_t>{102}));
+    EXPECT_EQ(chunk.to.position.to_string(), "mysql-gtid:" + std::string(kUuid) + ":1-14");
+}
+
+TEST_F(ChangeBatcherTest, ARowThatFailsLeavesNothingOfItself) {
+    ChangeBatcher batcher = make();
+    FakeLog log(batcher);
+    log.insert(11, "orders", {1});
+    log.gtid(12);
+    log.query("BEGIN");
+    log.map(9, "orders");
+    // The key of the third row is read, its text is cut short; the second change moves a key.
+    std::string cut = image(5, "abc");
+    cut.resize(cut.size() - 2);
+    log.rows(9, RowsEvent::Kind::kUpdate,
+             image(2, "a") + image(2, "b") + image(3, "a") + image(4, "b") + image(5, "a") + cut);
+    log.map(10, "items");
+    log.rows(10, RowsEvent::Kind::kInsert, image(7, "x"));
+    log.feed(XidEvent{1});
+    Chunk chunk = batcher.take(true);
+    ASSERT_EQ(chunk.stops.size(), 1u);
+    EXPECT_EQ(chunk.stops[0].from_version, 105u);
+    const Block& block = chunk.blocks.at(0);
+    EXPECT_EQ(ids(block), (std::vector<int32_t>{1, 2, 3, 4}));
+    EXPECT_EQ(deleted(block), (std::vector<int>{0, 0, 1, 0}));
+    EXPECT_EQ(versions(block), (std::vector<uint64_t>{101, 102, 103, 104}));
+    EXPECT_EQ(block.columns[0].values().size(), 16u);
+    EXPECT_EQ(chunk.counts[0].updated, 2u);
+    EXPECT_EQ(versions(chunk.blocks.at(1)), (std::vector<uint64_t>{105}));
+}
+
+TEST_F(ChangeBatcherTest, AReplayStopsATableWhereItStoppedBefore) {
+    // The row that stopped it then would pass now; the versions of the rows after it must not move.
+    StreamPoint start{Position(GtidSet::parse(std::string(kUuid) + ":1-10")), 101, 5};
+    ChangeBatcher batcher({{&orders_, {}, {}, 102}, {&items_, {}}}, start, 1 << 20, Replay{103, 1 << 20},
+                          false);
+    FakeLog log(batcher);
+    log.insert(11, "orders", {1, 2});
+    log.insert(12, "items", {7, 8});
+    ASSERT_TRUE(batcher.must_close_now());
+    Chunk chunk = batcher.take(true);
+    EXPECT_TRUE(chunk.stops.empty());  // it is known
+    EXPECT_EQ(ids(chunk.blocks.at(0)), (std::vector<int32_t>{1}));
+    EXPECT_EQ(versions(chunk.blocks.at(1)), (std::vector<uint64_t>{102, 103}));
+
+    // A stop that was not there the first time would move them: the pipe fails instead.
+    ChangeBatcher other = make(Replay{103, 1 << 20});
+    FakeLog again(other);
+    again.insert(11, "orders", {1});
+    again.gtid(12);
+    EXPECT_THROW(again.query("TRUNCATE TABLE orders"), Error);
+}
+
+TEST_F(ChangeBatcherTest, PartialUpdatesAreUpdates) {
     ChangeBatcher batcher = make();
     FakeLog log(batcher);
     log.gtid(11);
     log.query("BEGIN");
     log.map(8, "unmapped");
-    log.rows(8, RowsEvent::Kind::kPartialUpdate, image(1, "a"));
+    log.rows(8, RowsEvent::Kind::kPartialUpdate, "whatever");
     log.map(9, "orders");
-    EXPECT_THROW(log.rows(9, RowsEvent::Kind::kPartialUpdate, image(1, "a")), Error);
+    const std::string no_options(1, '\0');
+    log.rows(9, RowsEvent::Kind::kPartialUpdate,
+             image(1, "a") + no_options + image(1, "b") + image(2, "a") + no_options + image(3, "b"));
+    log.feed(XidEvent{1});
+    Chunk chunk = batcher.take(true);
+    EXPECT_TRUE(chunk.stops.empty());
+    EXPECT_EQ(ids(chunk.blocks.at(0)), (std::vector<int32_t>{1, 2, 3}));
+    EXPECT_EQ(deleted(chunk.blocks[0]), (std::vector<int>{0, 1, 0}));
+    EXPECT_EQ(chunk.counts[0].updated, 2u);
+}
+
+TEST_F(ChangeBatcherTest, RowsBehindASavepointAreTakenBack) {
+    ChangeBatcher batcher = make();
+    FakeLog log(batcher);
+    log.insert(11, "orders", {1});
+    log.gtid(12);
+    log.query("BEGIN");
+    log.map(9, "orders");
+    log.rows(9, RowsEvent::Kind::kInsert, image(2, "a"));
+    log.query("SAVEPOINT `a`");
+    log.rows(9, RowsEvent::Kind::kInsert, image(3, "b"));
+    log.query("SAVEPOINT b");
+    log.map(10, "items");
+    log.rows(10, RowsEvent::Kind::kInsert, image(7, "c"));
+    log.query("ROLLBACK TO `B`");
+    EXPECT_EQ(batcher.open_rows(), 3u);
+    log.rows(10, RowsEvent::Kind::kInsert, image(8, "c"));
+    log.query("ROLLBACK TO `a`");
+    log.rows(9, RowsEvent::Kind::kInsert, image(4, "a"));
+    log.query("ROLLBACK TO `a`");  // it is still there
+    log.rows(9, RowsEvent::Kind::kInsert, image(5, "a"));
+    log.feed(XidEvent{1});
+    Chunk chunk = batcher.take(true);
+    EXPECT_TRUE(chunk.stops.empty());
+    ASSERT_EQ(chunk.blocks.size(), 1u);
+    EXPECT_EQ(ids(chunk.blocks[0]), (std::vector<int32_t>{1, 2, 5}));
+    EXPECT_EQ(versions(chunk.blocks[0]), (std::vector<uint64_t>{101, 102, 103}));
+    EXPECT_EQ(chunk.blocks[0].columns[0].values().size(), 12u);
+    EXPECT_EQ(chunk.counts[0].inserted, 3u);
+    EXPECT_EQ(chunk.counts[1].inserted, 0u);
+    EXPECT_EQ(chunk.to.next_version, 104u);
+}
+
+TEST_F(ChangeBatcherTest, RowsThatCannotBeTakenBackStopTheirTable) {
+    for (const char* end : {"ROLLBACK", "ROLLBACK TO a"}) {
+        ChangeBatcher batcher = make();
+        FakeLog log(batcher);
+        log.insert(11, "items", {7});
+        log.gtid(12);
+        log.query("BEGIN");
+        log.query("SAVEPOINT a");
+        log.map(9, "orders");
+        log.rows(9, RowsEvent::Kind::kInsert, image(1, "a"));
+        batcher.take(false);  // handed over
+        log.query(end);
+        if (!batcher.at_commit_edge()) log.feed(XidEvent{1});
+        Chunk chunk = batcher.take(true);
+        ASSERT_EQ(chunk.stops.size(), 1u) << end;
+        EXPECT_EQ(chunk.stops[0].table, 0u);
+    }
+}
+
+TEST_F(ChangeBatcherTest, AnIncidentStopsThePipe) {
+    ChangeBatcher batcher = make();
+    FakeLog log(batcher);
+    log.insert(11, "orders", {1});
+    try {
+        log.feed(IncidentEvent{1, "LOST_EVENTS"});
+        ADD_FAILURE() << "it passed";
+    } catch (const Error& e) {
+        EXPECT_EQ(e.disposition(), Disposition::kFailPipe);
+        EXPECT_NE(std::string(e.what()).find("LOST_EVENTS"), std::string::npos) << e.what();
+    }
 }
 
 TEST_F(ChangeBatcherTest, RowsThatCannotBePlacedStopThePipe) {
@@ -276,15 +482,80 @@ TEST_F(ChangeBatcherTest, RowsThatCannotBePlacedStopThePipe) {
     log.gtid(11);
     log.query("BEGIN");
     EXPECT_THROW(log.rows(77, RowsEvent::Kind::kInsert, image(1, "a")), Error);
+}
 
-    ChangeBatcher prepared = make();
-    FakeLog xa(prepared);
-    xa.gtid(11);
-    xa.query("XA START X'61',X'',1");
-    xa.map(9, "orders");
-    xa.rows(9, RowsEvent::Kind::kInsert, image(1, "a"));
-    xa.query("XA END X'61',X'',1");
-    EXPECT_THROW(xa.feed(XaPrepareEvent{false, "X'61',X'',1"}), Error);
+/// XA PREPARE of inserts into orders, as MySQL logs it.
+void prepare(FakeLog& log, uint64_t gno, const std::string& xid, std::vector<int32_t> ids,
+             std::string_view table = "orders", bool one_phase = false) {
+    log.gtid(gno);
+    log.query(log.keep("XA START " + xid));
+    log.map(9, table);
+    for (int32_t id : ids) log.rows(9, RowsEvent::Kind::kInsert, image(id, "x"));
+    log.query(log.keep("XA END " + xid));
+    log.feed(XaPrepareEvent{one_phase, xid});
+}
+
+TEST_F(ChangeBatcherTest, RowsOfAPreparedTransactionComeWithItsCommit) {
+    ChangeBatcher batcher = make();
+    FakeLog log(batcher);
+    prepare(log, 11, "X'61',X'',1", {1});
+    EXPECT_FALSE(batcher.wanted());
+    prepare(log, 12, "X'62',X'',1", {2});
+    log.insert(13, "items", {7});
+    log.gtid(14);
+    log.query("XA ROLLBACK X'62',X'',1");
+    EXPECT_EQ(batcher.position().to_string(), "mysql-gtid:" + std::string(kUuid) + ":1-14");
+    EXPECT_EQ(batcher.open_rows(), 1u);
+
+    log.gtid(15);
+    log.query("XA COMMIT X'61', X'', 1");
+    ASSERT_TRUE(batcher.wanted());
+    EXPECT_EQ(*batcher.wanted(), (PreparedTransaction{"X'61',X'',1", {"binlog.000001", 4}}));
+    EXPECT_FALSE(batcher.at_commit_edge());
+    log.feed_prepared("orders", {1, 3});
+    batcher.end_prepared();
+    EXPECT_FALSE(batcher.wanted());
+    Chunk chunk = batcher.take(true);
+    EXPECT_EQ(versions(chunk.blocks.at(0)), (std::vector<uint64_t>{102, 103}));
+    EXPECT_EQ(ids(chunk.blocks[0]), (std::vector<int32_t>{1, 3}));
+    EXPECT_EQ(versions(chunk.blocks.at(1)), (std::vector<uint64_t>{101}));
+    EXPECT_EQ(chunk.to.position.to_string(), "mysql-gtid:" + std::string(kUuid) + ":1-15");
+    log.insert(16, "orders", {4});  // the stream's own table maps are there again
+    EXPECT_EQ(batcher.open_rows(), 1u);
+}
+
+TEST_F(ChangeBatcherTest, ACommitOfWhatWasPreparedBeforeIsSearchedForOrStopsTheTables) {
+    ChangeBatcher batcher = make();
+    FakeLog log(batcher);
+    prepare(log, 11, "X'6f',X'',1", {1}, "unmapped");
+    log.gtid(12);
+    log.query("XA COMMIT X'6F',X'',1");
+    EXPECT_FALSE(batcher.wanted());  // it changed nothing of interest
+    log.gtid(13);
+    log.query("XA COMMIT X'01',X'',1");
+    ASSERT_TRUE(batcher.wanted());
+    EXPECT_EQ(*batcher.wanted(), (PreparedTransaction{"X'01',X'',1", {"", 4}}));
+    batcher.lose_prepared(Error(Disposition::kFailPipe, "read", "gone"));
+    EXPECT_TRUE(batcher.at_commit_edge());
+    EXPECT_TRUE(batcher.all_stopped());
+    Chunk chunk = batcher.take(true);
+    ASSERT_EQ(chunk.stops.size(), 2u);
+    EXPECT_NE(chunk.stops[0].reason.find("X'01',X'',1 cannot be read again: gone"), std::string::npos)
+        << chunk.stops[0].reason;
+    log.gtid(14);
+    log.query("XA COMMIT X'02',X'',1");
+    EXPECT_FALSE(batcher.wanted());  // no table is left that could need it
+}
+
+TEST_F(ChangeBatcherTest, AOnePhaseCommitWantsItsRowsAtOnce) {
+    ChangeBatcher batcher = make();
+    FakeLog log(batcher);
+    prepare(log, 11, "X'61',X'',1", {1}, "orders", true);
+    ASSERT_TRUE(batcher.wanted());
+    log.feed_prepared("orders", {1});
+    batcher.end_prepared();
+    EXPECT_EQ(ids(batcher.take(true).blocks.at(0)), (std::vector<int32_t>{1}));
+    EXPECT_EQ(batcher.position().to_string(), "mysql-gtid:" + std::string(kUuid) + ":1-11");
 }
 
 TEST(ChangeBatcherFilePosition, OffsetsPassFourGigabytes) {

@@ -2,6 +2,7 @@
 // What the batcher hands to the destination: blocks of rows and, at a batch's end, the new checkpoint.
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "model/block.h"
@@ -23,7 +24,17 @@ struct TableCounts {
     uint64_t inserted = 0;
     uint64_t updated = 0;
     uint64_t deleted = 0;
-    uint64_t adjusted = 0;  ///< values changed by the pipe's policies
+    uint64_t adjusted = 0;                       ///< values changed by the pipe's policies
+    std::vector<uint64_t> adjusted_by_column{};  ///< the same by TablePlan::columns; empty when there is none
+};
+
+/// A table that leaves the flow: nothing of it is applied from a version on. The same stream stops it at the
+/// same place again, and a batch that is replayed skips it from there.
+struct TableStop {
+    uint32_t table = 0;         ///< plan id
+    uint64_t from_version = 0;  ///< no row change of it with this version or a higher one is applied
+    std::string reason;         ///< the error as one line: what, which table, where, the way out
+    std::string position;       ///< where in the source's log, "file:offset"
 };
 
 /// A batch is one chunk, or several when it outgrows the byte budget within one transaction. All chunks of
@@ -34,7 +45,8 @@ struct Chunk {
     Position from;               ///< where the batch began
     uint64_t first_version = 0;  ///< of the batch
     uint64_t last_version = 0;   ///< highest version given out so far in the batch; first_version - 1 if none
-    std::vector<Block> blocks;   ///< at most one per table; none is empty
+    std::vector<Block> blocks;   ///< per table in the order of its versions; none is empty
+    std::vector<TableStop> stops;  ///< tables that stopped since the last chunk
     bool closes = false;
     StreamPoint to;                   ///< valid when closes
     std::vector<TableCounts> counts;  ///< by plan id, of the whole batch; valid when closes

@@ -28,7 +28,8 @@ int64_t system_now() {
 }
 
 constexpr const char* kPipeColumns =
-    "SELECT id, name, spec, state, state_reason, resume_state, created_at, updated_at FROM pipes ";
+    "SELECT id, name, spec, state, state_reason, resume_state, service_id, sealed_password, resync_wanted,"
+    " created_at, updated_at FROM pipes WHERE parent_id IS NULL ";
 
 PipeRecord pipe_of(const Statement& row) {
     return {.id = row.text(0),
@@ -37,8 +38,11 @@ PipeRecord pipe_of(const Statement& row) {
             .state = row.text(3),
             .state_reason = row.text(4),
             .resume_state = row.text(5),
-            .created_at = row.integer(6),
-            .updated_at = row.integer(7)};
+            .service_id = row.text(6),
+            .sealed_password = row.text(7),
+            .resync_wanted = row.text(8),
+            .created_at = row.integer(9),
+            .updated_at = row.integer(10)};
 }
 
 }  // namespace
@@ -82,22 +86,23 @@ void Catalog::create_pipe(const PipeRecord& pipe) {
     }
     int64_t now = write.now();
     write.run(
-        "INSERT INTO pipes (id, name, spec, state, state_reason, resume_state, created_at, updated_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        pipe.id, pipe.name, pipe.spec_json, pipe.state, pipe.state_reason, pipe.resume_state, now, now);
+        "INSERT INTO pipes (id, name, spec, state, state_reason, resume_state, service_id, sealed_password,"
+        " created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        pipe.id, pipe.name, pipe.spec_json, pipe.state, pipe.state_reason, pipe.resume_state, pipe.service_id,
+        pipe.sealed_password, now, now);
     write.commit();
 }
 
 std::optional<PipeRecord> Catalog::find_pipe(std::string_view name) const {
     Read read(*this, "find the pipe");
-    Statement row = read.prepare(std::string(kPipeColumns) + "WHERE name = ?");
+    Statement row = read.prepare(std::string(kPipeColumns) + "AND name = ?");
     if (!row.bind(name).step()) return std::nullopt;
     return pipe_of(row);
 }
 
 std::optional<PipeRecord> Catalog::get_pipe(std::string_view pipe_id) const {
     Read read(*this, "find the pipe");
-    Statement row = read.prepare(std::string(kPipeColumns) + "WHERE id = ?");
+    Statement row = read.prepare(std::string(kPipeColumns) + "AND id = ?");
     if (!row.bind(pipe_id).step()) return std::nullopt;
     return pipe_of(row);
 }
@@ -123,8 +128,35 @@ void Catalog::delete_pipe(std::string_view pipe_id) {
     write.commit();
 }
 
+template <typename Transaction>
+void Catalog::apply(Transaction& write, std::string_view pipe_id, const PipeChange& change) {
+    auto set = [&](const char* column, const std::optional<std::string>& value) {
+        if (!value) return;
+        write.run_on(kNoPipe, std::string("UPDATE pipes SET ") + column + " = ?, updated_at = ? WHERE id = ?",
+                     *value, write.now(), pipe_id);
+    };
+    if (change.name) {
+        Statement taken = write.prepare("SELECT 1 FROM pipes WHERE name = ? AND id <> ?");
+        if (taken.bind(*change.name, pipe_id).step()) {
+            throw Error(Disposition::kUsage, "rename the pipe",
+                        "a pipe named \"" + *change.name + "\" exists already");
+        }
+    }
+    set("name", change.name);
+    set("spec", change.spec_json);
+    set("sealed_password", change.sealed_password);
+    set("resync_wanted", change.resync_wanted);
+}
+
+void Catalog::change_pipe(std::string_view pipe_id, const PipeChange& change) {
+    Write write(*this, "change the pipe");
+    apply(write, pipe_id, change);
+    write.commit();
+}
+
 void Catalog::record_transition(std::string_view pipe_id, std::string_view from, std::string_view to,
-                                std::string_view reason, std::string_view resume_state) {
+                                std::string_view reason, std::string_view resume_state,
+                                const PipeChange& change) {
     Write write(*this, "record the transition");
     Statement stored = write.prepare("SELECT state FROM pipes WHERE id = ?");
     if (!stored.bind(pipe_id).step()) write.fail(kNoPipe);
@@ -140,6 +172,7 @@ void Catalog::record_transition(std::string_view pipe_id, std::string_view from,
         "UPDATE pipes SET state = ?2, state_reason = ?3, updated_at = ?4,"
         " resume_state = CASE ?5 WHEN '' THEN resume_state ELSE ?5 END WHERE id = ?1",
         pipe_id, to, reason, now, resume_state);
+    apply(write, pipe_id, change);
     write.commit();
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "catalog/records.h"
+#include "catalog/service_records.h"
 #include "model/position.h"
 #include "model/table_schema.h"
 
@@ -47,24 +48,55 @@ class Catalog {
     void create_pipe(const PipeRecord& pipe);  ///< times are set here; a name or id in use is Error(kUsage)
     std::optional<PipeRecord> find_pipe(std::string_view name) const;
     std::optional<PipeRecord> get_pipe(std::string_view pipe_id) const;
-    std::vector<PipeRecord> list_pipes() const;  ///< by name
+    std::vector<PipeRecord> list_pipes() const;  ///< by name, without intakes
     void update_spec(std::string_view pipe_id, std::string_view spec_json);
     void delete_pipe(std::string_view pipe_id);  ///< and all that belongs to it
 
     /// Stores the transition and sets the pipe's state and reason. Throws when the stored state is not
-    /// `from`. A resume state that is not empty is stored with it (lifecycle.h: resume_state_after).
+    /// `from`. A resume state that is not empty is stored with it (lifecycle.h: resume_state_after), and so
+    /// is `change`. A name in use is Error(kUsage).
     void record_transition(std::string_view pipe_id, std::string_view from, std::string_view to,
-                           std::string_view reason, std::string_view resume_state = {});
+                           std::string_view reason, std::string_view resume_state = {},
+                           const PipeChange& change = {});
+    /// The same change without a transition.
+    void change_pipe(std::string_view pipe_id, const PipeChange& change);
     std::vector<Transition> transitions(std::string_view pipe_id) const;  ///< oldest first
 
     /// Which server the positions belong to (server_uuid, or MariaDB's server id); empty until set.
     void put_source_identity(std::string_view pipe_id, std::string_view identity);
     std::string source_identity(std::string_view pipe_id) const;
 
+    // Intakes: at most one per pipe.
+    /// Makes the pipe's resync_wanted `now`, but only while it is `before`: what was asked for meanwhile
+    /// stays. False then.
+    bool exchange_resync_wanted(std::string_view pipe_id, std::string_view before, std::string_view now);
+    /// Also clears resync_wanted, in one step with it and only while it is `taken`.
+    void create_intake(std::string_view pipe_id, const IntakeRecord& intake, std::string_view taken);
+    std::optional<IntakeRecord> intake_of(std::string_view pipe_id) const;
+    void set_merging(std::string_view intake_id);
+    /// Removes the intake and all that belongs to it. Versions that it gave out are not given out again; this
+    /// does not disturb a batch that the pipe has open, nor a flow of the pipe.
+    void drop_intake(std::string_view intake_id);
+    /// Makes `tables`, in this order, the pipe's tables: those of the intake come with their schemas,
+    /// partitions and counts, those of the pipe that are not named go. No intent may be open on either side,
+    /// but where no table of the pipe stays its own is dropped. `intake_id` may be empty.
+    /// Versions and batches continue above both; no flow of either may run. With an intake: its tables skip
+    /// what the intake's checkpoint holds, which must have reached the pipe's, or, when no table of the pipe
+    /// stays (a stopped one does not count), the pipe goes on from the intake's checkpoint. The intake is
+    /// gone afterwards.
+    void merge_tables(std::string_view pipe_id, std::string_view intake_id,
+                      const std::vector<MergedTable>& tables);
+
     // Tables and their schemas.
+    /// Adds tables with their first schemas.
+    void add_tables(std::string_view pipe_id, const std::vector<TableRecord>& tables,
+                    const std::vector<SchemaRecord>& schemas);
     /// Replaces the tables of the pipe, with their partitions and schemas, by these.
     void put_tables(std::string_view pipe_id, const std::vector<TableRecord>& tables);
     std::vector<TableRecord> tables(std::string_view pipe_id) const;  ///< by index
+    /// Takes the tables out of the flow. Call it before the intent (or checkpoint) of what follows the stop
+    /// is stored, so that a replay knows. A table that is stopped already stays as it is.
+    void stop_tables(std::string_view pipe_id, const std::vector<StoppedTable>& stops);
     /// A schema already recorded for the same table and position is replaced.
     void put_schema(std::string_view pipe_id, uint32_t table_index, const Position& position,
                     const TableSchema& schema);
@@ -83,9 +115,10 @@ class Catalog {
                          const std::vector<PartitionRecord>& parts);
     /// Counts an attempt and returns its number, from 1. Throws when the partition is done already.
     uint32_t start_partition(std::string_view pipe_id, uint32_t table_index, uint32_t partition);
-    /// Marks it done and adds its rows and adjusted values to the table's. Throws when it was done already.
+    /// Marks it done and adds its rows and adjusted values (of this table) to the table's. Throws when it was
+    /// done already.
     void finish_partition(std::string_view pipe_id, uint32_t table_index, uint32_t partition, uint64_t rows,
-                          uint64_t adjusted = 0);
+                          const std::vector<AdjustedColumn>& adjusted = {});
     /// kLoading (or kPending, for a table that needs no load) to kLoaded. Throws when a partition is pending.
     void finish_load(std::string_view pipe_id, uint32_t table_index);
     /// Back to kPending without partitions: the load is done again on a clean target.
@@ -103,6 +136,7 @@ class Catalog {
     // Checkpoint, intent, batches.
     /// Moves the checkpoint without a batch. Neither next_version nor next_batch may go back: Error.
     void put_checkpoint(std::string_view pipe_id, const Checkpoint& checkpoint);
+    /// Its next_version is above what dropped intakes gave out, unless an intent is open.
     std::optional<Checkpoint> checkpoint(std::string_view pipe_id) const;
     void put_intent(std::string_view pipe_id, const Intent& intent);  ///< replaces the pipe's one intent
     std::optional<Intent> intent(std::string_view pipe_id) const;
@@ -112,9 +146,41 @@ class Catalog {
     /// Newest first.
     std::vector<BatchRecord> batches(std::string_view pipe_id, uint64_t limit = kKeptBatches) const;
 
+    // The service process: services, scaling, API keys, facts, sealed secrets.
+    int64_t now() const;  ///< the clock by which the catalog sets its times
+    /// Inserts, or replaces the one of this id. A name that another service has is Error(kUsage).
+    void put_service(const ServiceRecord& service);
+    std::vector<ServiceRecord> services() const;  ///< by name
+    std::optional<ServiceRecord> get_service(std::string_view service_id) const;
+    /// And its scaling. Error(kUsage) while a pipe belongs to it.
+    void delete_service(std::string_view service_id);
+    uint64_t count_pipes(std::string_view service_id) const;                       ///< without intakes
+    void put_cdc_scaling(std::string_view service_id, const CdcScaling& scaling);  ///< of any service
+    std::optional<CdcScaling> cdc_scaling(std::string_view service_id) const;  ///< nothing until it is put
+    void add_api_key(const ApiKeyRecord& key);
+    std::vector<ApiKeyRecord> api_keys() const;  ///< oldest first
+    std::optional<ApiKeyRecord> get_api_key(std::string_view key_id) const;
+    void revoke_api_key(std::string_view key_id);  ///< the time of the first revocation stays
+    std::optional<std::string> fact(std::string_view name) const;
+    void put_fact(std::string_view name, std::string_view value);
+    /// Stores `value` unless the fact has one already; returns the value that is in force.
+    std::string put_fact_if_absent(std::string_view name, std::string_view value);
+    uint64_t count_sealed() const;  ///< sealed texts of pipes and services
+    /// What becomes of a sealed text. The context is "pipe/ID/password" or "service/ID/password".
+    using Reseal = std::function<std::string(const std::string& context, const std::string& sealed)>;
+    /// Replaces every sealed text by what `reseal_one` makes of it, and stores a fact, in one transaction:
+    /// when it throws nothing has changed. It must not call the catalog. Returns how many there are.
+    uint64_t reseal(const Reseal& reseal_one, std::string_view fact_name, std::string_view fact_value);
+    /// Rewrites the file without what deleted and replaced rows left in its free space, and empties the
+    /// write-ahead log as far as readers in other processes let it. Nothing that is stored changes.
+    void erase_remains();
+
   private:
     class Read;   // session.h: the lock and the file for the length of a method
     class Write;  // the same as a transaction
+
+    template <typename Transaction>
+    static void apply(Transaction& write, std::string_view pipe_id, const PipeChange& change);
 
     CatalogOptions options_;
     mutable std::mutex mutex_;  // guards database_

@@ -133,6 +133,46 @@ TEST_F(CatalogFileTest, a_version_1_file_is_read_with_all_that_it_holds) {
     catalog.commit_batch(pipe->id, {catalog.checkpoint(pipe->id)->position, 51, 3}, {});
 }
 
+TEST_F(CatalogFileTest, a_file_of_the_version_1_migration_goes_forward_with_its_rows) {
+    {
+        Database file(path_, Disposition::kUsage);
+        prepare_catalog(file, catalog_migrations().first(1));
+        file.execute(
+            "INSERT INTO pipes VALUES ('p1', 'shop', '{}', 'Running', 'r', 'Running', 'server', "
+            "'file:b.000001:4',"
+            " 'file:b.000002:4', 7, 8), ('p2', 'crm', '{2}', 'Paused', '', '', '', '', '', 9, 10);"
+            "INSERT INTO tables VALUES ('p1', 0, 'items', 3, '', 10, 42, 3, 2, 1, 0),"
+            " ('p1', 1, 'orders', 2, 'file:b.000001:9', 11, 5, 0, 0, 0, 4);"
+            "INSERT INTO checkpoints VALUES ('p1', 'file:b.000002:99', 50, 2);");
+        ASSERT_EQ(file.query_integer("PRAGMA user_version"), 1);
+    }
+    {
+        Catalog catalog(path_);
+        auto pipes = catalog.list_pipes();
+        ASSERT_EQ(pipes.size(), 2u);
+        EXPECT_EQ(pipes[0].name, "crm");
+        EXPECT_EQ(pipes[1].id, "p1");
+        EXPECT_EQ(pipes[1].state_reason, "r");
+        EXPECT_EQ(pipes[1].updated_at, 8);
+        EXPECT_EQ(pipes[1].service_id + pipes[1].sealed_password + pipes[1].resync_wanted, "");
+        auto tables = catalog.tables("p1");
+        ASSERT_EQ(tables.size(), 2u);
+        EXPECT_EQ(tables[0].counts, (RowCounts{3, 2, 1, 0}));
+        EXPECT_EQ(tables[0].mapping_json + tables[0].target_uuid + tables[0].stop_reason, "");
+        EXPECT_TRUE(tables[0].joined_position.none());
+        EXPECT_EQ(tables[1].exact_position.to_string(), "file:b.000001:9");
+        EXPECT_EQ(tables[1].load_state, LoadState::kLoading);
+        EXPECT_EQ(catalog.checkpoint("p1")->next_version, 50u);
+        EXPECT_FALSE(catalog.intake_of("p1"));
+        catalog.create_intake("p1", {.id = "i1"}, "");
+        catalog.put_service({.id = "s1", .name = "one"});
+        EXPECT_EQ(catalog.put_fact_if_absent("a", "b"), "b");
+    }
+    Database file(path_, Disposition::kUsage);
+    EXPECT_EQ(file.query_integer("PRAGMA user_version"), static_cast<int64_t>(catalog_migrations().size()));
+    EXPECT_EQ(file.query_integer("SELECT count(*) FROM pragma_foreign_key_check"), 0);
+}
+
 TEST_F(CatalogFileTest, migrations_run_in_order_and_once) {
     const char* const steps[] = {"CREATE TABLE a (n)", "INSERT INTO a VALUES (2)",
                                  "INSERT INTO a VALUES (3)"};

@@ -85,8 +85,11 @@ void Catalog::put_checkpoint(std::string_view pipe_id, const Checkpoint& checkpo
 
 std::optional<Checkpoint> Catalog::checkpoint(std::string_view pipe_id) const {
     Read read(*this, "read the checkpoint");
-    Statement row =
-        read.prepare("SELECT position, next_version, next_batch FROM checkpoints WHERE pipe_id = ?");
+    // An open batch is replayed with the versions that it began with, whatever an intake has given out since.
+    Statement row = read.prepare(
+        "SELECT position, CASE WHEN EXISTS (SELECT 1 FROM intents AS i WHERE i.pipe_id = c.pipe_id)"
+        " THEN next_version ELSE max(next_version, version_floor) END, next_batch"
+        " FROM checkpoints AS c JOIN pipes AS p ON p.id = c.pipe_id WHERE c.pipe_id = ?");
     if (!row.bind(pipe_id).step()) return std::nullopt;
     return Checkpoint{
         .position = Position::parse(row.text(0)), .next_version = row.number(1), .next_batch = row.number(2)};
@@ -147,6 +150,7 @@ void Catalog::commit_batch(std::string_view pipe_id, const Checkpoint& checkpoin
             table.counts.inserted, table.counts.updated, table.counts.deleted, table.counts.adjusted, pipe_id,
             table.table_index);
     }
+    write.add_adjusted(pipe_id, stats.adjusted_columns);
     write.commit();
 }
 

@@ -25,19 +25,44 @@ void insert_partitions(Statement&& insert, std::string_view pipe_id, uint32_t ta
     }
 }
 
+constexpr const char* kInsertSchema =
+    "INSERT INTO schemas (pipe_id, table_index, number, position, schema)"
+    " SELECT ?1, ?2, coalesce(max(number), 0) + 1, ?3, ?4 FROM schemas"
+    " WHERE pipe_id = ?1 AND table_index = ?2"
+    " ON CONFLICT (pipe_id, table_index, position) DO UPDATE SET schema = excluded.schema";
+
+constexpr const char* kInsertTable =
+    "INSERT INTO tables (pipe_id, table_index, target_table, load_state, exact_position, joined_position,"
+    " target_uuid, mapping, snapshot_version, rows_loaded, inserted, updated, deleted, adjusted,"
+    " stop_reason, stop_position, stopped_from, stopped_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+void insert_tables(Statement&& insert, std::string_view pipe_id, const std::vector<TableRecord>& tables) {
+    for (const TableRecord& table : tables) {
+        insert.run(pipe_id, table.table_index, table.target_table, table.load_state,
+                   table.exact_position.to_string(), table.joined_position.to_string(), table.target_uuid,
+                   table.mapping_json, table.snapshot_version, table.rows_loaded, table.counts.inserted,
+                   table.counts.updated, table.counts.deleted, table.counts.adjusted, table.stop_reason,
+                   table.stop_position, table.stopped_from, table.stopped_at);
+    }
+}
+
 }  // namespace
 
 void Catalog::put_tables(std::string_view pipe_id, const std::vector<TableRecord>& tables) {
     Write write(*this, "store the tables");
     write.run("DELETE FROM tables WHERE pipe_id = ?", pipe_id);
-    Statement insert = write.prepare(
-        "INSERT INTO tables (pipe_id, table_index, target_table, load_state, exact_position,"
-        " snapshot_version, rows_loaded, inserted, updated, deleted, adjusted)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    for (const TableRecord& table : tables) {
-        insert.run(pipe_id, table.table_index, table.target_table, table.load_state,
-                   table.exact_position.to_string(), table.snapshot_version, table.rows_loaded,
-                   table.counts.inserted, table.counts.updated, table.counts.deleted, table.counts.adjusted);
+    insert_tables(write.prepare(kInsertTable), pipe_id, tables);
+    write.commit();
+}
+
+void Catalog::add_tables(std::string_view pipe_id, const std::vector<TableRecord>& tables,
+                         const std::vector<SchemaRecord>& schemas) {
+    Write write(*this, "store more tables");
+    insert_tables(write.prepare(kInsertTable), pipe_id, tables);
+    for (const SchemaRecord& record : schemas) {
+        write.run(kInsertSchema, pipe_id, record.table_index, record.position.to_string(),
+                  table_schema_to_json(record.schema));
     }
     write.commit();
 }
@@ -46,34 +71,64 @@ std::vector<TableRecord> Catalog::tables(std::string_view pipe_id) const {
     Read read(*this, "list the tables");
     Statement row = read.prepare(
         "SELECT table_index, target_table, load_state, exact_position, snapshot_version, rows_loaded,"
-        " inserted, updated, deleted, adjusted FROM tables WHERE pipe_id = ? ORDER BY table_index");
+        " inserted, updated, deleted, adjusted, joined_position, target_uuid, mapping,"
+        " stop_reason, stop_position, stopped_from, stopped_at FROM tables"
+        " WHERE pipe_id = ? ORDER BY table_index");
     std::vector<TableRecord> list;
     row.bind(pipe_id);
     while (row.step()) {
         list.push_back({.table_index = row.number32(0),
                         .target_table = row.text(1),
+                        .mapping_json = row.text(12),
                         .load_state = static_cast<LoadState>(row.integer(2)),
                         .exact_position = Position::parse(row.text(3)),
+                        .joined_position = Position::parse(row.text(10)),
+                        .target_uuid = row.text(11),
                         .snapshot_version = row.number(4),
                         .rows_loaded = row.number(5),
                         .counts = {.inserted = row.number(6),
                                    .updated = row.number(7),
                                    .deleted = row.number(8),
-                                   .adjusted = row.number(9)}});
+                                   .adjusted = row.number(9)},
+                        .stop_reason = row.text(13),
+                        .stop_position = row.text(14),
+                        .stopped_from = row.number(15),
+                        .stopped_at = row.integer(16)});
+    }
+    Statement adjusted = read.prepare(
+        "SELECT table_index, column_name, adjusted FROM adjusted_columns WHERE pipe_id = ?"
+        " ORDER BY table_index, column_name");
+    adjusted.bind(pipe_id);
+    size_t at = 0;  // both lists are by table; another process may have changed the tables in between
+    while (adjusted.step()) {
+        while (at < list.size() && list[at].table_index < adjusted.number32(0)) ++at;
+        if (at == list.size() || list[at].table_index != adjusted.number32(0)) continue;
+        list[at].adjusted_columns.push_back({adjusted.number32(0), adjusted.text(1), adjusted.number(2)});
     }
     return list;
+}
+
+void Catalog::stop_tables(std::string_view pipe_id, const std::vector<StoppedTable>& stops) {
+    if (stops.empty()) return;
+    Write write(*this, "stop the tables");
+    const int64_t now = write.now();
+    for (const StoppedTable& stop : stops) {
+        write.run_on(kNoTable,
+                     "UPDATE tables SET stop_reason = iif(stop_reason = '', ?1, stop_reason),"
+                     " stop_position = iif(stop_reason = '', ?2, stop_position),"
+                     " stopped_from = iif(stop_reason = '', ?3, stopped_from),"
+                     " stopped_at = iif(stop_reason = '', ?4, stopped_at)"
+                     " WHERE pipe_id = ?5 AND table_index = ?6",
+                     stop.reason, stop.position, stop.from_version, now, pipe_id, stop.table_index);
+    }
+    write.commit();
 }
 
 void Catalog::put_schema(std::string_view pipe_id, uint32_t table_index, const Position& position,
                          const TableSchema& schema) {
     std::string json = table_schema_to_json(schema);
     Write write(*this, "record the schema");
-    write.run(
-        "INSERT INTO schemas (pipe_id, table_index, number, position, schema)"
-        " SELECT ?1, ?2, coalesce(max(number), 0) + 1, ?3, ?4 FROM schemas"
-        " WHERE pipe_id = ?1 AND table_index = ?2"
-        " ON CONFLICT (pipe_id, table_index, position) DO UPDATE SET schema = excluded.schema",
-        pipe_id, table_index, position.to_string(), json);
+    write.run(kInsertSchema, pipe_id, table_index, position.to_string(), json);
     write.commit();
 }
 
@@ -150,8 +205,10 @@ uint32_t Catalog::start_partition(std::string_view pipe_id, uint32_t table_index
 }
 
 void Catalog::finish_partition(std::string_view pipe_id, uint32_t table_index, uint32_t partition,
-                               uint64_t rows, uint64_t adjusted) {
+                               uint64_t rows, const std::vector<AdjustedColumn>& adjusted) {
     Write write(*this, "finish the partition");
+    uint64_t sum = 0;
+    for (const AdjustedColumn& column : adjusted) sum += column.values;
     write.run_on(kNoPendingPartition,
                  "UPDATE partitions SET state = ?, rows = ?"
                  " WHERE pipe_id = ? AND table_index = ? AND partition = ? AND state = ?",
@@ -159,7 +216,8 @@ void Catalog::finish_partition(std::string_view pipe_id, uint32_t table_index, u
     write.run(
         "UPDATE tables SET rows_loaded = rows_loaded + ?, adjusted = adjusted + ?"
         " WHERE pipe_id = ? AND table_index = ?",
-        rows, adjusted, pipe_id, table_index);
+        rows, sum, pipe_id, table_index);
+    write.add_adjusted(pipe_id, adjusted);
     write.commit();
 }
 

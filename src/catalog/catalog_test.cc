@@ -177,7 +177,7 @@ TEST_F(CatalogTest, partitions_are_loaded_once_each) {
     EXPECT_EQ(catalog_->start_partition(kPipe, 1, 0), 1u);
     open();
     EXPECT_EQ(catalog_->start_partition(kPipe, 1, 0), 2u);
-    catalog_->finish_partition(kPipe, 1, 0, 8, 3);
+    catalog_->finish_partition(kPipe, 1, 0, 8, {{1, "b", 2}, {1, "a", 1}});
     EXPECT_NE(error_of([&] { catalog_->finish_partition(kPipe, 1, 0, 8); }).find("still to be done"),
               std::string::npos);
     error_of([&] { catalog_->start_partition(kPipe, 1, 0); });
@@ -188,7 +188,7 @@ TEST_F(CatalogTest, partitions_are_loaded_once_each) {
     catalog_->split_partition(
         kPipe, 1, 1,
         {{.index = 2, .predicate = "id >= 10 AND id < 15"}, {.index = 3, .predicate = "id >= 15"}});
-    catalog_->finish_partition(kPipe, 1, 2, 4);
+    catalog_->finish_partition(kPipe, 1, 2, 4, {{1, "b", 5}});
     catalog_->finish_partition(kPipe, 1, 3, 5);
     catalog_->finish_load(kPipe, 1);
     open();
@@ -198,7 +198,9 @@ TEST_F(CatalogTest, partitions_are_loaded_once_each) {
     EXPECT_EQ(table.exact_position, gtids("1-3"));
     EXPECT_EQ(table.snapshot_version, 77u);
     EXPECT_EQ(table.rows_loaded, 17u);
-    EXPECT_EQ(table.counts.adjusted, 3u);
+    EXPECT_EQ(table.counts.adjusted, 8u);
+    EXPECT_EQ(table.adjusted_columns, (std::vector<AdjustedColumn>{{1, "a", 1}, {1, "b", 7}}));
+    EXPECT_TRUE(catalog_->tables(kPipe).at(0).adjusted_columns.empty());
     auto stored = catalog_->partitions(kPipe, 1);
     ASSERT_EQ(stored.size(), 4u);
     EXPECT_EQ(stored[0].attempts, 2u);

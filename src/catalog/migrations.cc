@@ -111,7 +111,71 @@ CREATE TABLE batches (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1};
+// Pipes of a service; intakes (pipes with a parent, see catalog.h); what the service itself keeps. A sealed
+// text is base64 (secrets/master_key.h).
+constexpr const char* kVersion2 = R"sql(
+ALTER TABLE pipes ADD COLUMN service_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE pipes ADD COLUMN sealed_password TEXT NOT NULL DEFAULT '';
+ALTER TABLE pipes ADD COLUMN parent_id TEXT REFERENCES pipes (id) ON DELETE CASCADE;
+ALTER TABLE pipes ADD COLUMN purpose INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE pipes ADD COLUMN resync_wanted TEXT NOT NULL DEFAULT '';
+ALTER TABLE pipes ADD COLUMN version_floor INTEGER NOT NULL DEFAULT 0;
+CREATE UNIQUE INDEX one_intake ON pipes (parent_id) WHERE parent_id IS NOT NULL;
+ALTER TABLE tables ADD COLUMN mapping TEXT NOT NULL DEFAULT '';
+UPDATE tables SET mapping = coalesce((
+    SELECT json_extract(spec, '$.source.mysql.tableMappings[' || table_index || ']')
+    FROM pipes WHERE id = pipe_id), '');
+ALTER TABLE tables ADD COLUMN joined_position TEXT NOT NULL DEFAULT '';
+ALTER TABLE tables ADD COLUMN target_uuid TEXT NOT NULL DEFAULT '';
+
+CREATE TABLE services (
+    id TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    settings TEXT NOT NULL,
+    sealed_password TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE cdc_scaling (
+    service_id TEXT NOT NULL PRIMARY KEY,
+    cpu_millicores INTEGER NOT NULL,
+    memory_gb INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE api_keys (
+    id TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL,
+    secret_hash TEXT NOT NULL,
+    role TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    revoked_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE facts (
+    name TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+)sql";
+
+// Tables that are out of the flow; tables.adjusted by column.
+constexpr const char* kVersion3 = R"sql(
+ALTER TABLE tables ADD COLUMN stop_reason TEXT NOT NULL DEFAULT '';
+ALTER TABLE tables ADD COLUMN stop_position TEXT NOT NULL DEFAULT '';
+ALTER TABLE tables ADD COLUMN stopped_from INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tables ADD COLUMN stopped_at INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE adjusted_columns (
+    pipe_id TEXT NOT NULL,
+    table_index INTEGER NOT NULL,
+    column_name TEXT NOT NULL,
+    adjusted INTEGER NOT NULL,
+    PRIMARY KEY (pipe_id, table_index, column_name),
+    FOREIGN KEY (pipe_id, table_index) REFERENCES tables (pipe_id, table_index) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3};
 
 /// The file's version; 0 for an empty file. Only reads.
 int64_t check_file(Database& database, int64_t known) {

@@ -2,6 +2,7 @@
 // What the catalog stores, as plain values. Times are milliseconds since 1970-01-01 UTC.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,14 +13,46 @@ namespace penstock {
 
 /// A pipe. The catalog treats the states as names; pipe/lifecycle.h gives them their meaning.
 struct PipeRecord {
-    std::string id{};            ///< UUID text, unique; see make_uuid()
-    std::string name{};          ///< unique
-    std::string spec_json{};     ///< the pipe as JSON, without credentials.password
-    std::string state{};         ///< "Provisioning", "Running", ...
-    std::string state_reason{};  ///< why it is in this state; the error line when Failed
-    std::string resume_state{};  ///< the state that a start returns to; empty until a transition sets it
-    int64_t created_at = 0;      ///< set by create_pipe
-    int64_t updated_at = 0;      ///< set by every change of the pipe's row
+    std::string id{};               ///< UUID text, unique; see make_uuid()
+    std::string name{};             ///< unique
+    std::string spec_json{};        ///< the pipe as JSON, without credentials.password
+    std::string state{};            ///< "Provisioning", "Running", ...
+    std::string state_reason{};     ///< why it is in this state; the error line when Failed
+    std::string resume_state{};     ///< the state that a start returns to; empty until a transition sets it
+    std::string service_id{};       ///< the service it belongs to; empty for a pipe of `penstock run`
+    std::string sealed_password{};  ///< of the source; empty for a pipe of `penstock run`
+    /// What a resync is to load anew, as pipe/resync_wanted.h writes it; empty for nothing.
+    std::string resync_wanted{};
+    int64_t created_at = 0;  ///< set by create_pipe
+    int64_t updated_at = 0;  ///< set by every change of the pipe's row
+};
+
+/// Why an intake exists. The numbers are stored: never renumber.
+enum class IntakePurpose : uint8_t {
+    kAdd = 1,     ///< tables that are new to the pipe
+    kResync = 2,  ///< new targets for tables that the pipe has
+};
+
+/// Tables that are on their way into a pipe, loaded and followed apart until they are level with it. Held as
+/// a pipe of its own (tables, checkpoint, intent under its own id) that no list of pipes shows.
+struct IntakeRecord {
+    std::string id{};  ///< takes the place of a pipe id in every method
+    IntakePurpose purpose = IntakePurpose::kAdd;
+    std::string mappings_json{};  ///< as in the pipe's own description, targets included
+    bool merging = false;         ///< its tables are being put in place: nothing else may happen before that
+};
+
+/// What a command changes with its transition; what is not given stays.
+struct PipeChange {
+    std::optional<std::string> name{}, spec_json{}, sealed_password{}, resync_wanted{};
+};
+
+/// A table of a pipe as it will be after a merge.
+struct MergedTable {
+    bool from_intake = false;
+    uint32_t table_index = 0;  ///< where it is now, in the pipe or in the intake
+    std::string target_table{};
+    std::string mapping_json{};
 };
 
 struct Transition {
@@ -41,14 +74,42 @@ struct RowCounts {
     bool operator==(const RowCounts&) const = default;
 };
 
+/// Values of one column that a policy changed.
+struct AdjustedColumn {
+    uint32_t table_index = 0;
+    std::string column{};
+    uint64_t values = 0;
+    bool operator==(const AdjustedColumn&) const = default;
+};
+
 struct TableRecord {
-    uint32_t table_index = 0;  ///< TablePlan::id, the place in PipeSpec::mappings
+    uint32_t table_index = 0;  ///< TablePlan::id
     std::string target_table{};
+    std::string mapping_json{};  ///< its mapping as in the pipe's description, target_table included
     LoadState load_state = LoadState::kPending;
     Position exact_position{};      ///< changes at or before it are in the load already; none: not exact
+    Position joined_position{};     ///< nothing of the log at or before it concerns the table; none: all does
+    std::string target_uuid{};      ///< of the ClickHouse table made for a resync; else empty
     uint64_t snapshot_version = 0;  ///< the version that all loaded rows carry
     uint64_t rows_loaded = 0;       ///< rows of finished partitions
     RowCounts counts{};             ///< from the log (batches) since the pipe began; adjusted: the load's too
+    std::vector<AdjustedColumn> adjusted_columns{};  ///< counts.adjusted by column; filled by tables() only
+    /// Why the table is out of the flow, as one line; empty while it is in it. Only a resync, which puts a
+    /// new table in its place, brings it back.
+    std::string stop_reason{};
+    std::string stop_position{};  ///< where in the source's log, "file:offset"
+    uint64_t stopped_from = 0;    ///< nothing of it with this version or a higher one is applied
+    int64_t stopped_at = 0;       ///< set by stop_tables
+
+    bool stopped() const { return !stop_reason.empty(); }
+};
+
+/// A table that leaves the flow: see TableRecord.
+struct StoppedTable {
+    uint32_t table_index = 0;
+    std::string reason{};  ///< not empty
+    std::string position{};
+    uint64_t from_version = 0;
 };
 
 /// A table's definition, valid for changes after `position` until the next recorded one.
@@ -105,6 +166,7 @@ struct BatchStats {
     uint64_t blocks = 0;
     uint64_t bytes = 0;  ///< of the blocks before compression
     std::vector<TableBatchCounts> tables{};
+    std::vector<AdjustedColumn> adjusted_columns{};  ///< of all its tables
 };
 
 /// A finished batch as listed: the newest Catalog::kKeptBatches are kept.

@@ -40,6 +40,15 @@ class Catalog::Write : public Read {
         run(sql, values...);
         if (database_.changes() == 0) database_.fail(missing);
     }
+    void add_adjusted(std::string_view pipe_id, const std::vector<AdjustedColumn>& columns) {
+        for (const AdjustedColumn& column : columns) {
+            run("INSERT INTO adjusted_columns (pipe_id, table_index, column_name, adjusted) VALUES (?, ?, ?, "
+                "?)"
+                " ON CONFLICT (pipe_id, table_index, column_name) DO UPDATE SET"
+                " adjusted = adjusted + excluded.adjusted",
+                pipe_id, column.table_index, column.column, column.values);
+        }
+    }
     [[noreturn]] void fail(const std::string& message) const { database_.fail(message); }
     int64_t now() const { return options_.now(); }
     void commit() {

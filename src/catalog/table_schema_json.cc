@@ -25,6 +25,7 @@ void visit_column(Column& column, Visit&& visit) {
     visit("nullable", column.nullable);
     visit("generated", column.generated);
     visit("tinyint1", column.is_tinyint1);
+    visit("compressed", column.compressed);
     visit("length", column.length);
     visit("precision", column.precision);
     visit("scale", column.scale);
@@ -69,7 +70,7 @@ struct Reader {
     }
     void operator()(const char* name, SourceType& value) {
         auto number = object.at(name).get<unsigned>();
-        bool known = (number >= 1 && number <= static_cast<unsigned>(SourceType::kJson)) ||
+        bool known = (number >= 1 && number <= static_cast<unsigned>(SourceType::kInet6)) ||
                      number == static_cast<unsigned>(SourceType::kUnsupported);
         if (!known) throw std::out_of_range("unknown column type " + std::to_string(number));
         value = static_cast<SourceType>(number);

@@ -3,6 +3,9 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -10,8 +13,34 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/name_suggestion.h"
 #include "cli/clickhouse_command.h"
 #include "cli/options.h"
+#include "cli/terminal.h"
+
+namespace {
+
+/// Says which word is no command where one is expected; false: that is not what was wrong.
+bool say_unknown_command(const CLI::App& app) {
+    const CLI::App* at = &app;
+    std::string path;
+    while (!at->get_subcommands().empty()) {
+        at = at->get_subcommands().front();
+        path += at->get_name() + ": ";
+    }
+    const std::vector<std::string> words = at->remaining();
+    std::vector<std::string_view> known;
+    for (const CLI::App* child : at->get_subcommands([](const CLI::App*) { return true; })) {
+        if (!child->get_group().empty()) known.push_back(child->get_name());
+    }
+    if (known.empty() || words.empty() || words.front().starts_with('-')) return false;
+    std::fprintf(stderr, "penstock: %sthere is no command %s; %s\n", path.c_str(),
+                 penstock::printable(words.front()).c_str(),
+                 penstock::name_suggestion(words.front(), known).c_str());
+    return true;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
     using namespace penstock;
@@ -28,6 +57,9 @@ int main(int argc, char** argv) {
         "  penstock run shop.yaml      load the tables, then follow their changes; Ctrl-C pauses\n"
         "  penstock status shop.yaml   where the pipe is\n"
         "  penstock verify shop.yaml   compare both sides, value by value\n"
+        "Or many pipes in one process, made and changed through an API:\n"
+        "  penstock serve                    the service; shows an API key at its first start\n"
+        "  penstock pipe create shop.yaml    then pipe list, watch, stop, start, edit, resync, delete, ...\n"
         "Exit codes: 0 done, 1 failed or different, 2 wrong usage.",
         "penstock");
     app.set_version_flag("--version", "penstock " PENSTOCK_VERSION);
@@ -38,9 +70,16 @@ int main(int argc, char** argv) {
     add_verify_command(app, action);
     add_status_command(app, action);
     add_clickhouse_command(app, action);
+    add_serve_command(app, action);
+    add_secrets_command(app, action);
+    add_pipe_command(app, action);
+    add_service_command(app, action);
+    add_key_command(app, action);
+    add_completion_command(app, action);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
+        if (e.get_exit_code() != 0 && say_unknown_command(app)) return kExitUsage;
         return app.exit(e) == 0 ? kExitOk : kExitUsage;
     }
     try {

@@ -1,29 +1,15 @@
 #include "cli/options.h"
 
 #include <cstdlib>
-#include <fstream>
 
 #include <CLI/CLI.hpp>
 
 #include "base/error.h"
+#include "base/text_file.h"
 #include "embedded/engine.h"
 
 namespace penstock {
 namespace {
-
-std::string read_password(const CommonOptions& options) {
-    if (options.clickhouse_password_file.empty()) {
-        const char* value = std::getenv("PENSTOCK_CLICKHOUSE_PASSWORD");
-        return value != nullptr ? value : "";
-    }
-    std::ifstream file(options.clickhouse_password_file);
-    std::string line;
-    if (!file || (!std::getline(file, line) && !file.eof())) {
-        throw Error(Disposition::kUsage, "read the ClickHouse password",
-                    "cannot read " + options.clickhouse_password_file, "Give a file whose first line it is");
-    }
-    return line;
-}
 
 ClickHouseEndpoint to_endpoint(const Endpoint& engine) {
     ClickHouseEndpoint endpoint;
@@ -50,21 +36,38 @@ void add_data_dir_option(CLI::App& command, CommonOptions& options) {
     command
         .add_option("--data-dir", options.data_dir, "Where the pipes' state and the embedded ClickHouse live")
         ->envname("PENSTOCK_DATA_DIR")
+        ->type_name("DIR")
         ->capture_default_str();
 }
 
-void add_clickhouse_options(CLI::App& command, CommonOptions& options) {
-    command
-        .add_option("--clickhouse-url", options.clickhouse_url,
-                    "The target ClickHouse, e.g. https://host:8443; not given: the embedded one")
-        ->envname("PENSTOCK_CLICKHOUSE_URL");
+CLI::Option& add_clickhouse_address(CLI::App& command, CommonOptions& options, const std::string& help) {
+    CLI::Option* url = command.add_option("--clickhouse-url", options.clickhouse_url, help)
+                           ->envname("PENSTOCK_CLICKHOUSE_URL");
     command.add_option("--clickhouse-user", options.clickhouse_user, "Its user")
         ->envname("PENSTOCK_CLICKHOUSE_USER")
         ->capture_default_str();
-    command.add_option("--clickhouse-password-file", options.clickhouse_password_file,
-                       "File whose first line is the password; else $PENSTOCK_CLICKHOUSE_PASSWORD");
-    command.add_option("--library", options.library,
-                       "The embedded ClickHouse's libchdb.so; looked for if not given");
+    command
+        .add_option("--clickhouse-password-file", options.clickhouse_password_file,
+                    "File whose first line is the password; else $PENSTOCK_CLICKHOUSE_PASSWORD")
+        ->type_name("FILE");
+    return *url;
+}
+
+void add_clickhouse_options(CLI::App& command, CommonOptions& options) {
+    add_clickhouse_address(command, options,
+                           "The target ClickHouse, e.g. https://host:8443; not given: the embedded one");
+    command
+        .add_option("--library", options.library,
+                    "The embedded ClickHouse's libchdb.so; looked for if not given")
+        ->type_name("FILE");
+}
+
+std::string read_clickhouse_password(const CommonOptions& options) {
+    if (options.clickhouse_password_file.empty()) {
+        const char* value = std::getenv("PENSTOCK_CLICKHOUSE_PASSWORD");
+        return value != nullptr ? value : "";
+    }
+    return read_first_line(options.clickhouse_password_file, "file with the ClickHouse password");
 }
 
 Destination::Destination() = default;
@@ -76,7 +79,7 @@ Destination Destination::open(const CommonOptions& options) {
     if (!options.clickhouse_url.empty()) {
         destination.endpoint_.url = options.clickhouse_url;
         destination.endpoint_.user = options.clickhouse_user;
-        destination.endpoint_.password = read_password(options);
+        destination.endpoint_.password = read_clickhouse_password(options);
         return destination;
     }
     if (std::optional<Endpoint> running = find_running_engine(options.data_dir)) {

@@ -10,7 +10,8 @@
 
 namespace CLI {
 class App;
-}
+class Option;
+}  // namespace CLI
 
 namespace penstock {
 
@@ -20,7 +21,8 @@ class Engine;
 enum ExitCode : int {
     kExitOk = 0,
     kExitFailed = 1,  ///< the work failed, a check failed, or verify found a difference
-    kExitUsage = 2,   ///< bad flags, a bad pipe file, a data directory in use
+    kExitUsage = 2,   ///< bad flags, a bad pipe file, a data directory in use, a request that the API refuses
+    kExitInterrupted = 130,  ///< Ctrl-C ended the waiting for something that goes on without it
 };
 
 struct CommonOptions {
@@ -38,6 +40,11 @@ struct CommonOptions {
 void add_output_option(CLI::App& command, CommonOptions& options);
 void add_data_dir_option(CLI::App& command, CommonOptions& options);
 void add_clickhouse_options(CLI::App& command, CommonOptions& options);
+/// --clickhouse-url, --clickhouse-user, --clickhouse-password-file; returns the first.
+CLI::Option& add_clickhouse_address(CLI::App& command, CommonOptions& options, const std::string& help);
+
+/// The password of --clickhouse-password-file, else of the environment. Throws Error(kUsage).
+std::string read_clickhouse_password(const CommonOptions& options);
 
 /// A ClickHouse to write to or compare with: the one of --clickhouse-url, or the embedded engine of the data
 /// directory, started here unless another process of it runs already. Lives as long as the command needs it.
@@ -61,5 +68,13 @@ void add_run_command(CLI::App& app, Action& action);
 void add_check_command(CLI::App& app, Action& action);
 void add_verify_command(CLI::App& app, Action& action);
 void add_status_command(CLI::App& app, Action& action);
+void add_serve_command(CLI::App& app, Action& action);
+void add_secrets_command(CLI::App& app, Action& action);
+// Over the API of `penstock serve`.
+void add_pipe_command(CLI::App& app, Action& action);
+void add_service_command(CLI::App& app, Action& action);
+void add_key_command(CLI::App& app, Action& action);
+/// To be called last: its scripts complete the commands that `app` has when they are asked for.
+void add_completion_command(CLI::App& app, Action& action);
 
 }  // namespace penstock

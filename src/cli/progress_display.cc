@@ -1,7 +1,7 @@
 #include "cli/progress_display.h"
 
+#include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <ctime>
 
@@ -10,34 +10,12 @@
 #include <unistd.h>
 
 #include "base/backoff.h"
+#include "cli/number_text.h"
 
 namespace penstock {
-namespace {
-
-std::string bar(double fraction) {
-    constexpr int kWidth = 30;
-    int filled = static_cast<int>(std::lround(std::min(1.0, std::max(0.0, fraction)) * kWidth));
-    return "[" + std::string(filled, '#') + std::string(kWidth - filled, '-') + "]";
-}
-
-std::string duration(double seconds) {
-    auto s = static_cast<uint64_t>(seconds);
-    if (s < 60) return fmt::format("{}s", s);
-    if (s < 3600) return fmt::format("{}m{:02}s", s / 60, s % 60);
-    return fmt::format("{}h{:02}m", s / 3600, s / 60 % 60);
-}
-
-}  // namespace
 
 std::string json_string(std::string_view text) {
     return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-std::string grouped(uint64_t number) {
-    std::string digits = std::to_string(number);
-    for (int i = static_cast<int>(digits.size()) - 3; i > 0; i -= 3)
-        digits.insert(static_cast<size_t>(i), ",");
-    return digits;
 }
 
 ProgressDisplay::ProgressDisplay(const Progress& progress, std::string name, bool json)
@@ -82,20 +60,18 @@ std::string ProgressDisplay::text_line(double seconds) {
     if (state == PipeState::kSnapshot) {
         uint64_t total = std::max<uint64_t>(p.rows_estimated, 1);
         double fraction = std::min(1.0, static_cast<double>(p.rows_loaded) / static_cast<double>(total));
-        line += fmt::format(" {} {:3.0f}%  {} rows  {}/{} tables  {} rows/s", bar(fraction), fraction * 100,
-                            grouped(p.rows_loaded), p.tables_loaded.load(), p.tables_total.load(),
-                            grouped(static_cast<uint64_t>(rate_)));
-        if (rate_ > 1 && p.rows_estimated > p.rows_loaded) {
-            double left = static_cast<double>(p.rows_estimated - p.rows_loaded) / rate_;
-            line += fmt::format("  {} left", duration(left));
-        }
+        line += fmt::format(" {} {:3.0f}%  {} rows  {}/{} tables  {} rows/s", progress_bar(fraction),
+                            fraction * 100, grouped(p.rows_loaded), p.tables_loaded.load(),
+                            p.tables_total.load(), grouped(static_cast<uint64_t>(rate_)));
+        if (std::optional<double> left = p.seconds_left())
+            line += fmt::format("  {} left", duration_text(*left));
     } else if (state == PipeState::kRunning || state == PipeState::kDegraded) {
         line += fmt::format("  inserted {}  updated {}  deleted {}  {} rows/s  {} batches",
                             grouped(p.inserted), grouped(p.updated), grouped(p.deleted),
                             grouped(static_cast<uint64_t>(rate_)), grouped(p.batches));
         if (uint32_t commit = p.last_commit_time) {
             line += fmt::format("  newest commit {} ago",
-                                duration(std::max(0.0, std::difftime(std::time(nullptr), commit))));
+                                duration_text(std::max(0.0, std::difftime(std::time(nullptr), commit))));
         }
     }
     if (p.adjusted != 0) line += fmt::format("  {} values adjusted", grouped(p.adjusted));
@@ -114,6 +90,7 @@ std::string ProgressDisplay::json_line() const {
                            {"partitionsLoaded", p.partitions_loaded.load()},
                            {"rowsEstimated", p.rows_estimated.load()},
                            {"rowsLoaded", p.rows_loaded.load()},
+                           {"secondsLeft", nullptr},
                            {"inserted", p.inserted.load()},
                            {"updated", p.updated.load()},
                            {"deleted", p.deleted.load()},
@@ -121,6 +98,7 @@ std::string ProgressDisplay::json_line() const {
                            {"adjusted", p.adjusted.load()},
                            {"lastCommitTime", p.last_commit_time.load()},
                            {"trouble", p.trouble()}};
+    if (std::optional<double> left = p.seconds_left()) line["secondsLeft"] = *left;
     return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

@@ -33,7 +33,5 @@ class ProgressDisplay {
 
 /// `text` as a JSON string with its quotes.
 std::string json_string(std::string_view text);
-/// 1234567 as "1,234,567".
-std::string grouped(uint64_t number);
 
 }  // namespace penstock

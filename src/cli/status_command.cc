@@ -8,9 +8,9 @@
 #include <nlohmann/json.hpp>
 
 #include "catalog/catalog.h"
+#include "cli/number_text.h"
 #include "cli/options.h"
 #include "cli/pipe_argument.h"
-#include "cli/progress_display.h"
 
 namespace penstock {
 namespace {
@@ -45,13 +45,19 @@ nlohmann::json describe(const Catalog& catalog, const PipeRecord& pipe) {
     }
     out["tables"] = nlohmann::json::array();
     for (const TableRecord& table : catalog.tables(pipe.id)) {
+        nlohmann::json columns = nlohmann::json::array();
+        for (const AdjustedColumn& column : table.adjusted_columns)
+            columns.push_back({{"column", column.column}, {"values", column.values}});
         out["tables"].push_back({{"target", table.target_table},
                                  {"load", load_state_name(table.load_state)},
                                  {"rowsLoaded", table.rows_loaded},
                                  {"inserted", table.counts.inserted},
                                  {"updated", table.counts.updated},
                                  {"deleted", table.counts.deleted},
-                                 {"adjusted", table.counts.adjusted}});
+                                 {"adjusted", table.counts.adjusted},
+                                 {"adjustedColumns", columns},
+                                 {"error", table.stop_reason},
+                                 {"errorPosition", table.stop_position}});
     }
     out["transitions"] = nlohmann::json::array();
     for (const Transition& t : catalog.transitions(pipe.id)) {
@@ -74,6 +80,13 @@ void print_text(const nlohmann::json& pipe) {
         fmt::print("{:32} {:8} {:>14} {:>12} {:>12} {:>12} {:>9}\n", text(t["target"]), text(t["load"]),
                    count(t["rowsLoaded"]), count(t["inserted"]), count(t["updated"]), count(t["deleted"]),
                    count(t["adjusted"]));
+        for (const nlohmann::json& c : t["adjustedColumns"]) {
+            fmt::print("  {}: {} values adjusted\n", text(c["column"]), count(c["values"]));
+        }
+    }
+    for (const nlohmann::json& t : pipe["tables"]) {
+        if (!text(t["error"]).empty())
+            fmt::print("\n{} is stopped: {}\n", text(t["target"]), text(t["error"]));
     }
     fmt::print("\n");
     for (const nlohmann::json& t : pipe["transitions"]) {

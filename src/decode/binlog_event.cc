@@ -4,8 +4,10 @@
 
 #include <zlib.h>
 
+#include "decode/charset.h"
 #include "decode/event_bodies.h"
 #include "decode/event_types.h"
+#include "decode/row_fragments.h"
 #include "decode/transaction_payload.h"
 
 namespace penstock {
@@ -56,6 +58,8 @@ const char* event_name(uint8_t type) {
             return "binlog: heartbeat event";
         case kTransactionPayloadEvent:
             return "binlog: transaction payload event";
+        case kMariadbPartialRowDataEvent:
+            return "binlog: partial row data event";
         case kWriteRowsV1Event:
         case kUpdateRowsV1Event:
         case kDeleteRowsV1Event:
@@ -115,16 +119,39 @@ HeartbeatEvent parse_heartbeat(ByteReader body, const EventHeader& header, bool 
     return event;
 }
 
-// The SQL mode among a query's status variables; they come in a fixed order, it is the second at the latest.
-uint64_t sql_mode_of(ByteReader variables) {
-    constexpr uint8_t kFlags2 = 0, kSqlMode = 1;
+// Of a query's status variables, which come in a fixed order.
+struct QueryVariables {
+    uint64_t sql_mode = 0;
+    uint16_t client_collation = 0;
+};
+
+QueryVariables read_query_variables(ByteReader variables) {
+    constexpr uint8_t kFlags2 = 0, kSqlMode = 1, kOldCatalog = 2, kAutoIncrement = 3, kCharset = 4,
+                      kCatalog = 6;
+    QueryVariables found;
     while (!variables.empty()) {
-        uint8_t code = variables.u8();
-        if (code == kSqlMode) return variables.u64();
-        if (code != kFlags2) break;
-        variables.skip(4);
+        switch (variables.u8()) {
+            case kFlags2:
+            case kAutoIncrement:
+                variables.skip(4);
+                break;
+            case kSqlMode:
+                found.sql_mode = variables.u64();
+                break;
+            case kOldCatalog:
+                variables.skip(variables.u8() + 1u);
+                break;
+            case kCatalog:
+                variables.skip(variables.u8());
+                break;
+            case kCharset:  // of the client, the connection, the server
+                found.client_collation = variables.u16();
+                return found;
+            default:  // none that is wanted follows
+                return found;
+        }
     }
-    return 0;
+    return found;
 }
 
 }  // namespace
@@ -136,14 +163,55 @@ Event EventParser::parse(ByteSpan packet) {
     ByteReader body = open(packet);
     if (header_.type == kTransactionPayloadEvent) {
         refuse(header_, "a compressed transaction cannot be read here",
-               "SET GLOBAL binlog_transaction_compression=OFF at the source, then load the pipe anew "
-               "(another name, empty targets)");
+               "SET GLOBAL binlog_transaction_compression=OFF at the source, then resync the pipe");
+    }
+    if (header_.type == kMariadbPartialRowDataEvent) {
+        refuse(header_, "a part of a rows event cannot be read here", kDamagedHint);
     }
     return parse_body(body);
 }
 
+// The fragments have checksums; the event inside may have one of its own.
+void EventParser::join(ByteReader fragment, const Take& take) {
+    if (fragments_ == nullptr) fragments_ = std::make_unique<RowFragments>();
+    const EventHeader outer = header_;
+    ByteSpan event = fragments_->add(fragment);
+    if (event.empty()) return take(IgnorableEvent{});
+    ByteReader reader(event, event_name(outer.type));
+    reader.skip(4);
+    header_.type = reader.u8();
+    reader.skip(4);
+    const uint32_t size = reader.u32();
+    reader.skip(6);
+    const auto low_size = static_cast<uint32_t>(event.size());
+    const bool has_checksum = checksums_ && size == low_size && has_valid_checksum(event, false);
+    if (size != low_size && size != low_size + kChecksumSize) {
+        header_ = outer;
+        refuse(header_, "fragments make an event of another size than it says", kDamagedHint);
+    }
+    switch (header_.type) {
+        case kWriteRowsV1Event:
+        case kUpdateRowsV1Event:
+        case kDeleteRowsV1Event:
+        case kMariadbWriteRowsCompressedV1Event:
+        case kMariadbUpdateRowsCompressedV1Event:
+        case kMariadbDeleteRowsCompressedV1Event:
+            break;
+        default:
+            refuse(header_, "event type " + std::to_string(header_.type) + " in fragments", kDamagedHint);
+    }
+    const size_t tail = has_checksum ? kChecksumSize : 0;
+    take(parse_body(
+        ByteReader(event.subspan(kHeaderSize, event.size() - kHeaderSize - tail), event_name(header_.type))));
+}
+
 void EventParser::parse_all(ByteSpan packet, const Take& take) {
     ByteReader body = open(packet);
+    if (header_.type == kMariadbPartialRowDataEvent) return join(body, take);
+    if (fragments_ != nullptr && fragments_->open() && header_.type != kHeartbeatEvent) {
+        refuse(header_, "event type " + std::to_string(header_.type) + " inside a group of fragments",
+               kDamagedHint);
+    }
     if (header_.type != kTransactionPayloadEvent) {
         take(parse_body(body));
         return;
@@ -348,8 +416,8 @@ RowsEvent EventParser::parse_rows(ByteReader body, RowsEvent::Kind kind, bool v2
     event.column_count = body.lenenc();
     if (event.column_count > 8 * body.remaining()) body.fail("column bitmap cut short");
     event.before_columns = body.bytes((event.column_count + 7) / 8);
-    event.after_columns =
-        kind == RowsEvent::Kind::kUpdate ? body.bytes((event.column_count + 7) / 8) : event.before_columns;
+    const bool update = kind == RowsEvent::Kind::kUpdate || kind == RowsEvent::Kind::kPartialUpdate;
+    event.after_columns = update ? body.bytes((event.column_count + 7) / 8) : event.before_columns;
     event.rows = compressed ? inflate(body) : body.rest();
     return event;
 }
@@ -363,11 +431,42 @@ QueryEvent EventParser::parse_query(ByteReader body, size_t extra_post_header, b
     body.skip(2);
     uint16_t status_size = body.u16();
     body.skip(extra_post_header);
-    event.sql_mode = sql_mode_of(ByteReader(body.bytes(status_size), event_name(header_.type)));
+    QueryVariables variables =
+        read_query_variables(ByteReader(body.bytes(status_size), event_name(header_.type)));
+    event.sql_mode = variables.sql_mode;
     event.database = as_text(body.bytes(database_size));
     body.skip(1);
-    event.query = as_text(compressed ? inflate(body) : body.rest());
+    event.query = as_utf8(as_text(compressed ? inflate(body) : body.rest()), variables.client_collation);
     return event;
+}
+
+// Bytes of a character may look like quotes (big5, gbk, sjis), so no statement is read before this.
+std::string_view EventParser::as_utf8(std::string_view query, uint16_t collation) {
+    bool ascii =
+        std::all_of(query.begin(), query.end(), [](char c) { return static_cast<uint8_t>(c) < 0x80; });
+    std::string_view charset = charset_of_collation(collation);
+    if (charset.empty() || (ascii && charset != "swe7")) return query;  // swe7 has letters below 0x80
+    if (transcoder_ == nullptr || transcoder_collation_ != collation) {
+        transcoder_ = Transcoder::make(charset);
+        transcoder_collation_ = collation;
+        if (transcoder_ == nullptr) {
+            refuse(header_,
+                   "a statement in the character set " + std::string(charset) + ", which is not known here",
+                   "Install the character sets of iconv, then start the pipe");
+        }
+    }
+    uint64_t replaced = 0;  // of values in the statement, if any: names have no such characters
+    if (charset != "swe7") return transcoder_->convert(query, replaced);
+    statement_
+        .clear();  // a backtick and a backslash are letters in swe7, but not to the server that reads SQL
+    for (char c : query) {
+        if (c == '`' || c == '\\') {
+            statement_ += c;
+        } else {
+            statement_ += transcoder_->convert({&c, 1}, replaced);
+        }
+    }
+    return statement_;
 }
 
 // MariaDB's compressed tail of an event: 1 byte: 0x80, algorithm << 4 (0: zlib), bytes of the length that

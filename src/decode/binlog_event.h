@@ -49,7 +49,8 @@ struct GtidEvent {  ///< MySQL GTID_LOG_EVENT, GTID_TAGGED_LOG_EVENT, ANONYMOUS_
 };
 struct MariadbGtidEvent {
     MariadbGtid gtid;
-    bool standalone = false;  ///< no terminating COMMIT follows: one statement (DDL)
+    bool standalone = false;   ///< no terminating COMMIT follows: one statement (DDL)
+    bool prepared_xa = false;  ///< ends with an XA PREPARE
 };
 struct MariadbGtidListEvent {
     std::vector<MariadbGtid> gtids;
@@ -90,7 +91,7 @@ struct RowsEvent {  ///< WRITE/UPDATE/DELETE_ROWS v1 and v2; MariaDB's compresse
         kInsert,
         kUpdate,
         kDelete,
-        kPartialUpdate,  ///< MySQL PARTIAL_UPDATE_ROWS: `rows` is in a form that Penstock does not read
+        kPartialUpdate,  ///< MySQL PARTIAL_UPDATE_ROWS: JSON columns of the after images may be diffs
     };
     Kind kind = Kind::kInsert;
     uint64_t table_id = 0;
@@ -100,7 +101,9 @@ struct RowsEvent {  ///< WRITE/UPDATE/DELETE_ROWS v1 and v2; MariaDB's compresse
     ByteSpan after_columns;   ///< update only: bitmap of the after image
     ByteSpan rows;            ///< images one after the other; empty for the dummy event of no table
 };
-struct QueryEvent {  ///< also MariaDB's compressed ones, unpacked, and LOAD DATA in statement format
+/// Also MariaDB's compressed ones, unpacked, and LOAD DATA in statement format. The log has a statement in
+/// the character set of the client that sent it; here it is UTF-8, so that names compare.
+struct QueryEvent {
     std::string_view database;
     std::string_view query;
     uint64_t sql_mode = 0;  ///< in force for the statement; kAnsiQuotes changes what "x" means
@@ -131,7 +134,9 @@ using Event = std::variant<FormatDescriptionEvent, RotateEvent, GtidEvent, Maria
                            MariadbGtidListEvent, PreviousGtidsEvent, TableMapEvent, RowsEvent, QueryEvent,
                            XidEvent, XaPrepareEvent, HeartbeatEvent, IncidentEvent, IgnorableEvent>;
 
+class RowFragments;
 class TransactionPayload;
+class Transcoder;
 
 /// Parses events of one dump in order; keeps the last format description. One per stream.
 class EventParser {
@@ -144,25 +149,29 @@ class EventParser {
     /// `packet` starts at the event header. The returned views point into `packet` or, for compressed
     /// events, into this parser's buffer (valid until the next call).
     /// Throws Error(kFailPipe): damaged bytes, wrong checksum, an event type that Penstock does not know,
-    /// and TRANSACTION_PAYLOAD, which holds many events: parse_all takes those.
+    /// and events that hold others or parts of them: parse_all takes those.
     Event parse(ByteSpan packet);
 
     using Take = std::function<void(const Event&)>;
     /// As parse, for every event: calls `take` once, or once for each event inside a TRANSACTION_PAYLOAD,
     /// which is decompressed as a stream, one inner event in memory at a time. During the call header() is
     /// the inner event's, with log_pos of the whole payload. The views are valid during the call.
+    /// A MariaDB PARTIAL_ROW_DATA event is an IgnorableEvent; with the last one of a group the rows event
+    /// that they make comes in its place, with log_pos and size of the last one.
     void parse_all(ByteSpan packet, const Take& take);
 
     const EventHeader& header() const { return header_; }  ///< of the last event
 
   private:
     ByteReader open(ByteSpan packet);
+    void join(ByteReader fragment, const Take& take);
     Event parse_body(ByteReader body);
     FormatDescriptionEvent parse_format_description(ByteReader body);
     RowsEvent parse_rows(ByteReader body, RowsEvent::Kind kind, bool v2, bool compressed);
     QueryEvent parse_query(ByteReader body, size_t extra_post_header, bool compressed);
     size_t post_header_length(uint8_t type) const;
     ByteSpan inflate(ByteReader& body);
+    std::string_view as_utf8(std::string_view query, uint16_t collation);
 
     EventHeader header_;
     bool described_ = false;  // a format description has been seen
@@ -170,7 +179,11 @@ class EventParser {
     bool mariadb_ = false;
     std::vector<uint8_t> post_header_lengths_;
     std::vector<uint8_t> inflated_;
+    std::unique_ptr<Transcoder> transcoder_;  // of statements that are not UTF-8
+    uint16_t transcoder_collation_ = 0;
+    std::string statement_;
     std::unique_ptr<TransactionPayload> payload_;
+    std::unique_ptr<RowFragments> fragments_;
 };
 
 }  // namespace penstock

@@ -223,6 +223,50 @@ TEST(EventParserTest, Heartbeats) {
     EXPECT_EQ(mariadb.offset, 6'000'000'000u);
 }
 
+// A statement is in the character set of its client: "TRUNCATE TABLE t<a umlaut>" from a client in latin1.
+TEST(EventParserTest, StatementsAreUtf8WhateverTheClientSent) {
+    EventParser parser;
+    described(parser);
+    auto query_of = [&](uint16_t collation, const std::string& statement) {
+        Bytes status, body;
+        status.push_back(0);
+        put<uint32_t>(status, 0);
+        status.push_back(1);
+        put<uint64_t>(status, QueryEvent::kAnsiQuotes);
+        status.push_back(6);
+        status.push_back(3);
+        put(status, "std");
+        status.push_back(3);
+        put<uint32_t>(status, 1);
+        status.push_back(4);
+        put<uint16_t>(status, collation);
+        put<uint16_t>(status, 8);
+        put<uint16_t>(status, 255);
+        status.push_back(99);  // one that is not known ends them
+        body.resize(8);
+        body.push_back(0);
+        put<uint16_t>(body, 0);
+        put(body, static_cast<uint16_t>(status.size()));
+        body.insert(body.end(), status.begin(), status.end());
+        body.push_back(0);
+        put(body, statement);
+        auto e = parse<QueryEvent>(parser, event(kQueryEvent, body));
+        EXPECT_EQ(e.sql_mode, QueryEvent::kAnsiQuotes);
+        return std::string(e.query);
+    };
+    const std::string umlaut = "TRUNCATE TABLE t\xc3\xa4";
+    EXPECT_EQ(query_of(8, "TRUNCATE TABLE t\xe4"), umlaut);
+    EXPECT_EQ(query_of(47 + 1024, "TRUNCATE TABLE t\xe4"), umlaut);
+    EXPECT_EQ(query_of(10, "TRUNCATE TABLE t{"), umlaut);
+    // In swe7 a backtick and a backslash are letters to a reader and what they always are to the server.
+    EXPECT_EQ(query_of(10, "DROP TABLE `t{` -- \\"), "DROP TABLE `t\xc3\xa4` -- \\");
+    EXPECT_EQ(query_of(255, umlaut), umlaut);
+    EXPECT_EQ(query_of(33, umlaut), umlaut);
+    EXPECT_EQ(query_of(0, umlaut), umlaut);
+    EXPECT_EQ(query_of(28, "DROP TABLE `\x81\x60`"),
+              "DROP TABLE `\xe4\xb9\xa3`");  // a backtick's byte in gbk
+}
+
 TEST(EventParserTest, Query) {
     EventParser parser;
     described(parser);
@@ -335,6 +379,112 @@ TEST(EventParserTest, TableMap) {
     EXPECT_EQ(parse<TableMapEvent>(parser, event(kTableMapEvent, body)).first_unknown, 0u);
     body[16] = kVarcharField;  // now metadata is missing
     EXPECT_NE(error_of(parser, event(kTableMapEvent, body)).find("column metadata"), std::string::npos);
+}
+
+/// A rows event of table 5 with `bytes` as its rows, as MariaDB 12.3 cuts it: pieces of 16 bytes.
+std::vector<Bytes> fragments(const Bytes& whole, bool total_first) {
+    std::vector<Bytes> events;
+    constexpr size_t kPiece = 16;
+    const auto total = static_cast<uint32_t>((whole.size() + kPiece - 1) / kPiece);
+    for (uint32_t i = 1; i <= total; ++i) {
+        Bytes body;
+        put<uint32_t>(body, total_first ? total : i);
+        put<uint32_t>(body, total_first ? i : total);
+        body.push_back(i == 1 ? 1 : 0);
+        if (i == 1) put<uint64_t>(body, whole.size());
+        const size_t from = (i - 1) * kPiece, to = std::min(whole.size(), from + kPiece);
+        body.insert(body.end(), whole.begin() + static_cast<std::ptrdiff_t>(from),
+                    whole.begin() + static_cast<std::ptrdiff_t>(to));
+        events.push_back(event(kMariadbPartialRowDataEvent, body, {.log_pos = 1000 + i}));
+    }
+    return events;
+}
+
+Bytes large_rows_event(bool checksum) {
+    Bytes body;
+    put<uint32_t>(body, 5);
+    put<uint16_t>(body, 0);
+    put<uint16_t>(body, 1);  // flags
+    body.push_back(1);       // columns
+    body.push_back(0xff);
+    put(body, std::string(60, 'r'));
+    return event(kWriteRowsV1Event, body, {.log_pos = 7, .checksum = checksum});
+}
+
+TEST(RowFragments, MakeTheRowsEventThatTheyAreCutFrom) {
+    for (bool checksum : {true, false}) {
+        for (bool total_first : {true, false}) {
+            EventParser parser;
+            described(parser, "12.3.1-MariaDB");
+            std::vector<Bytes> events = fragments(large_rows_event(checksum), total_first);
+            ASSERT_GT(events.size(), 4u);
+            for (int round = 0; round < 2; ++round) {  // one group after the other
+                for (size_t i = 0; i < events.size(); ++i) {
+                    int calls = 0;
+                    parser.parse_all(events[i], [&](const Event& e) {
+                        ++calls;
+                        EXPECT_EQ(parser.header().log_pos, 1001 + i);
+                        EXPECT_EQ(parser.header().size, events[i].size());
+                        if (i + 1 < events.size()) {
+                            EXPECT_TRUE(std::holds_alternative<IgnorableEvent>(e));
+                            return;
+                        }
+                        const auto& rows = std::get<RowsEvent>(e);
+                        EXPECT_EQ(rows.kind, RowsEvent::Kind::kInsert);
+                        EXPECT_EQ(rows.table_id, 5u);
+                        EXPECT_EQ(as_text(rows.rows), std::string(60, 'r'));
+                    });
+                    EXPECT_EQ(calls, 1);
+                }
+            }
+        }
+    }
+}
+
+TEST(RowFragments, WhatDoesNotFitTogetherIsAnError) {
+    const auto fails = [](const std::vector<Bytes>& events) {
+        EventParser parser;
+        described(parser, "12.3.1-MariaDB");
+        try {
+            for (const Bytes& e : events) parser.parse_all(e, [](const Event&) {});
+        } catch (const Error& e) {
+            return e.disposition() == Disposition::kFailPipe;
+        }
+        return false;
+    };
+    const std::vector<Bytes> good = fragments(large_rows_event(true), true);
+    EXPECT_FALSE(fails(good));
+    auto without = [&](size_t i) {
+        std::vector<Bytes> events = good;
+        events.erase(events.begin() + static_cast<std::ptrdiff_t>(i));
+        return events;
+    };
+    for (size_t i = 0; i + 1 < good.size(); ++i) EXPECT_TRUE(fails(without(i))) << i;
+    std::vector<Bytes> swapped = good;
+    std::swap(swapped[1], swapped[2]);
+    EXPECT_TRUE(fails(swapped));
+    std::vector<Bytes> twice = good;
+    twice.insert(twice.begin() + 1, good[0]);  // a group within the group
+    EXPECT_TRUE(fails(twice));
+    std::vector<Bytes> cut = {good[0], good[1], event(kXidEvent, Bytes(8, 0))};
+    EXPECT_TRUE(fails(cut));
+
+    auto altered = [&](size_t at, uint8_t value) {
+        std::vector<Bytes> events = good;
+        Bytes body(events[0].begin() + 19, events[0].end() - 4);
+        body[at] = value;
+        events[0] = event(kMariadbPartialRowDataEvent, body);
+        return events;
+    };
+    EXPECT_TRUE(fails(altered(8, 3)));  // unknown flags
+    EXPECT_TRUE(fails(altered(9, 1)));  // the size of the whole: less, more, and beyond all bounds
+    EXPECT_TRUE(fails(altered(9, 255)));
+    EXPECT_TRUE(fails(altered(15, 1)));
+    EXPECT_TRUE(fails(altered(17 + 4, kQueryEvent)));  // no rows event inside
+    EXPECT_TRUE(fails(altered(17 + 9, 3)));            // it says another size
+    EventParser parser;
+    described(parser, "12.3.1-MariaDB");
+    EXPECT_THROW(parser.parse(good[0]), Error);
 }
 
 }  // namespace

@@ -29,6 +29,11 @@ class BinlogRowDecoder {
     /// copies (binlog_row_image other than FULL) or the bytes run short.
     void read(ByteReader& rows, ByteSpan present, RowImage& image) const;
 
+    /// Reads the after image of a partial update (MySQL PARTIAL_UPDATE_ROWS) into `after`; `before` is the
+    /// same row's before image. Throws as read does.
+    void read_partial_update(ByteReader& rows, ByteSpan present, const RowImage& before,
+                             RowImage& after) const;
+
     /// Appends one value to every column of `block` (which is of the same plan); finish_row is the caller's.
     void append(const RowImage& image, Block& block) const;
 
@@ -40,7 +45,10 @@ class BinlogRowDecoder {
     struct Step;     // how one target column is decoded
     struct Scratch;  // buffers that keep their memory from row to row
 
+    void append_json(const Step& step, Field document, ByteSpan diffs, BlockColumn& out) const;
+    void require_copied(ByteSpan present) const;
     void read_partial(ByteReader& rows, ByteSpan present, RowImage& image) const;
+    std::string_view inflated(const Step& step, ByteSpan stored) const;
     void append_value(const Step& step, Field field, BlockColumn& out) const;
 
     const TablePlan* plan_;

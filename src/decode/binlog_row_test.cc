@@ -203,11 +203,11 @@ TEST(BinlogRowTest, TextInItsCharacterSet) {
 
 TEST(CharsetTest, KnowsEverySetOfTheServers) {
     for (const char* name :
-         {"armscii8", "big5",   "cp1250", "cp1251",  "cp1256",   "cp1257",  "cp850",  "cp852",
-          "cp866",    "cp932",  "dec8",   "eucjpms", "euckr",    "gb18030", "gb2312", "gbk",
-          "geostd8",  "greek",  "hebrew", "hp8",     "keybcs2",  "koi8r",   "koi8u",  "latin1",
-          "latin2",   "latin5", "latin7", "macce",   "macroman", "sjis",    "swe7",   "tis620",
-          "ucs2",     "ujis",   "utf16",  "utf16le", "utf32"}) {
+         {"armscii8", "ascii",   "big5",   "cp1250", "cp1251",  "cp1256",   "cp1257",  "cp850",
+          "cp852",    "cp866",   "cp932",  "dec8",   "eucjpms", "euckr",    "gb18030", "gb2312",
+          "gbk",      "geostd8", "greek",  "hebrew", "hp8",     "keybcs2",  "koi8r",   "koi8u",
+          "latin1",   "latin2",  "latin5", "latin7", "macce",   "macroman", "sjis",    "swe7",
+          "tis620",   "ucs2",    "ujis",   "utf16",  "utf16le", "utf32"}) {
         auto transcoder = Transcoder::make(name);
         ASSERT_NE(transcoder, nullptr) << name;
         auto overrides = charset_overrides(name);
@@ -224,9 +224,44 @@ TEST(CharsetTest, KnowsEverySetOfTheServers) {
         EXPECT_EQ(transcoder->convert(a, replaced), "A") << name;
         EXPECT_EQ(replaced, 0u) << name;
     }
+    uint64_t replaced = 0;
+    EXPECT_EQ(Transcoder::make("ascii")->convert("a\xe4z", replaced), "a?z");  // MariaDB stores such bytes
+    EXPECT_EQ(replaced, 1u);
+    // As the server does it: half of a surrogate pair is a character like any other, one beyond Unicode is
+    // none.
+    auto utf32 = Transcoder::make("utf32");
+    EXPECT_EQ(utf32->convert({"\0\0\xd8\x01\0\x01\xf6\x00\0\0\0", 11}, replaced),
+              "\xed\xa0\x81\xf0\x9f\x98\x80?");
+    EXPECT_EQ(replaced, 2u);
+    EXPECT_EQ(utf32->convert({"\0\x11\0\0", 4}, replaced), "?");
+    EXPECT_EQ(replaced, 3u);
     EXPECT_EQ(Transcoder::make("utf9"), nullptr);
     EXPECT_TRUE(is_utf8("utf8mb4"));
     EXPECT_FALSE(is_utf8("latin1"));
+}
+
+TEST(BinlogRowTest, AKeyKeepsItsCharacters) {
+    TablePlan plan = plan_for_test({{text_column(Type::kVarChar, 10, "cp1251"), {Kind::kString}}});
+    for (bool in_key : {false, true}) {
+        plan.columns[0].in_key = in_key;
+        BinlogRowDecoder decoder(plan, map_of({came(kVarcharField, 10)}));
+        Block block(plan);
+        RowImage image;
+        auto append = [&](uint8_t letter) {
+            Bytes row = {0, 1, letter};
+            ByteReader reader(row, "test");
+            uint8_t present = 1;
+            decoder.read(reader, {&present, 1}, image);
+            decoder.append(image, block);
+        };
+        append(0xc0);
+        if (!in_key) {
+            append(0x98);  // cp1251 has no character there
+            EXPECT_EQ(block.columns[0].adjusted(), 1u);
+            continue;
+        }
+        EXPECT_NE(error_of([&] { append(0x98); }).find("a character that Unicode lacks"), std::string::npos);
+    }
 }
 
 TEST(BinlogRowTest, EnumAndSet) {
@@ -243,6 +278,13 @@ TEST(BinlogRowTest, EnumAndSet) {
     EXPECT_EQ(members.text({2}), "b");
     EXPECT_EQ(members.text({0}), "");
     EXPECT_NE(error_of([&] { members.append({4}); }).find("members 4"), std::string::npos);
+    // The server puts a comma after what is there already, so an empty label in front leaves no trace.
+    labels.labels = {"", "a", "", "b"};
+    One with_empty(labels, {Kind::kString}, came(kSetField, 1));
+    EXPECT_EQ(with_empty.text({1}), "");
+    EXPECT_EQ(with_empty.text({11}), "a,b");
+    EXPECT_EQ(with_empty.text({14}), "a,,b");
+    EXPECT_EQ(with_empty.text({7}), "a,");
 }
 
 TEST(BinlogRowTest, Json) {

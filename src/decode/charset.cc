@@ -22,6 +22,7 @@ struct CharsetName {
 // MySQL manual, "Supported Character Sets and Collations". The iconv set is the nearest one; where it
 // differs, charset_overrides() has the server's mapping.
 constexpr CharsetName kCharsets[] = {
+    {"ascii", "ASCII", Form::kSingle},  // MariaDB stores bytes from 0x80 on in it, which are no characters
     {"latin1", "CP1252", Form::kSingle},
     {"latin2", "ISO-8859-2", Form::kSingle},
     {"latin5", "ISO-8859-9", Form::kSingle},
@@ -61,8 +62,8 @@ constexpr CharsetName kCharsets[] = {
     {"utf32", "UTF-32BE", Form::kUtf32},
 };
 
-// UTF-8 of a character below U+10000; returns its size.
-size_t encode(uint16_t unicode, uint8_t* out) {
+// UTF-8 of a character; returns its size.
+size_t encode(uint32_t unicode, uint8_t* out) {
     if (unicode < 0x80) {
         out[0] = static_cast<uint8_t>(unicode);
         return 1;
@@ -72,17 +73,24 @@ size_t encode(uint16_t unicode, uint8_t* out) {
         out[1] = static_cast<uint8_t>(0x80 | (unicode & 63));
         return 2;
     }
-    out[0] = static_cast<uint8_t>(0xe0 | unicode >> 12);
-    out[1] = static_cast<uint8_t>(0x80 | (unicode >> 6 & 63));
-    out[2] = static_cast<uint8_t>(0x80 | (unicode & 63));
-    return 3;
+    if (unicode < 0x10000) {
+        out[0] = static_cast<uint8_t>(0xe0 | unicode >> 12);
+        out[1] = static_cast<uint8_t>(0x80 | (unicode >> 6 & 63));
+        out[2] = static_cast<uint8_t>(0x80 | (unicode & 63));
+        return 3;
+    }
+    out[0] = static_cast<uint8_t>(0xf0 | unicode >> 18);
+    out[1] = static_cast<uint8_t>(0x80 | (unicode >> 12 & 63));
+    out[2] = static_cast<uint8_t>(0x80 | (unicode >> 6 & 63));
+    out[3] = static_cast<uint8_t>(0x80 | (unicode & 63));
+    return 4;
 }
 
 }  // namespace
 
 bool is_utf8(std::string_view charset) {
-    return charset == "utf8mb4" || charset == "utf8mb3" || charset == "utf8" || charset == "ascii" ||
-           charset == "binary" || charset.empty();
+    return charset == "utf8mb4" || charset == "utf8mb3" || charset == "utf8" || charset == "binary" ||
+           charset.empty();
 }
 
 std::unique_ptr<Transcoder> Transcoder::make(std::string_view charset) {
@@ -132,6 +140,7 @@ std::string_view Transcoder::convert(std::string_view bytes, uint64_t& replaced)
     buffer_.clear();
     if (form_ == Form::kSingle) return convert_single(bytes, replaced);
     if (form_ == Form::kUcs2) return convert_ucs2(bytes);
+    if (form_ == Form::kUtf32) return convert_utf32(bytes, replaced);
     return convert_multi(bytes, replaced);
 }
 
@@ -141,6 +150,21 @@ std::string_view Transcoder::convert_ucs2(std::string_view bytes) {
     uint8_t* out = begin;
     for (size_t i = 0; i + 1 < bytes.size(); i += 2) {
         out += encode(static_cast<uint16_t>(load_be(as_bytes(bytes).data() + i, 2)), out);
+    }
+    return {reinterpret_cast<const char*>(begin), static_cast<size_t>(out - begin)};
+}
+
+// Halves of surrogate pairs are characters here too, where the server stores them (MariaDB).
+std::string_view Transcoder::convert_utf32(std::string_view bytes, uint64_t& replaced) {
+    uint8_t* begin = buffer_.extend(bytes.size() + 4);
+    uint8_t* out = begin;
+    for (size_t i = 0; i < bytes.size(); i += 4) {
+        uint64_t unicode = bytes.size() - i < 4 ? UINT64_MAX : load_be(as_bytes(bytes).data() + i, 4);
+        if (unicode > 0x10ffff) {
+            unicode = '?';
+            ++replaced;
+        }
+        out += encode(static_cast<uint32_t>(unicode), out);
     }
     return {reinterpret_cast<const char*>(begin), static_cast<size_t>(out - begin)};
 }
@@ -213,7 +237,7 @@ std::string_view Transcoder::convert_multi(std::string_view bytes, uint64_t& rep
         std::string_view character = bytes.substr(i, character_size(bytes.substr(i)));
         if (const CharsetOverride* found = override_of(character)) {
             convert_run(bytes.substr(done, i - done), replaced);
-            uint8_t utf8[3];
+            uint8_t utf8[4];
             buffer_.append(utf8, encode(found->unicode, utf8));
             if (found->unicode == '?') ++replaced;
             done = i + character.size();

@@ -13,8 +13,12 @@
 
 namespace penstock {
 
-/// True for the sets whose bytes are UTF-8 already: utf8mb4, utf8mb3 (also named utf8), ascii, binary.
+/// True for the sets whose bytes are UTF-8 already: utf8mb4, utf8mb3 (also named utf8), binary.
 bool is_utf8(std::string_view charset);
+
+/// The set of a statement whose client collation has this number (SHOW COLLATION), by MySQL's name; empty
+/// where its bytes are UTF-8 or the number is not known.
+std::string_view charset_of_collation(uint16_t id);
 
 /// Turns values of one column into UTF-8. Allocates when built, and afterwards only to grow its buffer.
 class Transcoder {
@@ -52,6 +56,7 @@ class Transcoder {
     Transcoder() = default;
     std::string_view convert_single(std::string_view bytes, uint64_t& replaced);
     std::string_view convert_ucs2(std::string_view bytes);
+    std::string_view convert_utf32(std::string_view bytes, uint64_t& replaced);
     std::string_view convert_multi(std::string_view bytes, uint64_t& replaced);
     void convert_run(std::string_view run, uint64_t& replaced);
     size_t character_size(std::string_view bytes) const;

@@ -53,6 +53,7 @@ enum EventType : uint8_t {
     kMariadbWriteRowsCompressedEvent = 169,
     kMariadbUpdateRowsCompressedEvent = 170,
     kMariadbDeleteRowsCompressedEvent = 171,
+    kMariadbPartialRowDataEvent = 172,
 };
 
 enum FieldType : uint8_t {

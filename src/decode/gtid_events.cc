@@ -107,12 +107,14 @@ GtidEvent parse_tagged_gtid(ByteReader body) {
 
 // sequence 8 | domain 4 | flags 1 | ...
 MariadbGtidEvent parse_mariadb_gtid(ByteReader body, uint32_t server_id) {
-    constexpr uint8_t kStandalone = 1;
+    constexpr uint8_t kStandalone = 1, kPreparedXa = 64;
     MariadbGtidEvent event;
     event.gtid.sequence = body.u64();
     event.gtid.domain = body.u32();
     event.gtid.server_id = server_id;
-    event.standalone = (body.u8() & kStandalone) != 0;
+    const uint8_t flags = body.u8();
+    event.standalone = (flags & kStandalone) != 0;
+    event.prepared_xa = (flags & kPreparedXa) != 0;
     return event;
 }
 

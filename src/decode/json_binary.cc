@@ -6,31 +6,14 @@
 #include <cstdlib>
 
 #include "decode/event_types.h"
+#include "decode/json_container.h"
 #include "decode/packed_decimal.h"
 
 namespace penstock {
 
 namespace {
 
-constexpr const char* kWhat = "decode: binary JSON";
-constexpr int kMaxDepth = 100;  // MySQL manual, "The JSON Data Type": deeper documents cannot be stored
-
-enum JsonType : uint8_t {
-    kSmallObject = 0,
-    kLargeObject = 1,
-    kSmallArray = 2,
-    kLargeArray = 3,
-    kLiteral = 4,
-    kInt16 = 5,
-    kUInt16 = 6,
-    kInt32 = 7,
-    kUInt32 = 8,
-    kInt64 = 9,
-    kUInt64 = 10,
-    kDouble = 11,
-    kString = 12,
-    kOpaque = 15,
-};
+using namespace json_binary;
 
 template <typename T>
 void append_number(T value, std::string& out) {
@@ -108,7 +91,7 @@ class Printer {
   public:
     // `budget`: the values, keys and bytes of an honest document's strings are no more than its bytes;
     // overlapping ones must not multiply.
-    Printer(std::string& out, size_t budget) : out_(out), budget_(budget) {}
+    Printer(std::string& out, size_t& budget) : out_(out), budget_(budget) {}
 
     void value(uint8_t type, ByteSpan bytes, int depth) {
         spend(1);
@@ -150,8 +133,6 @@ class Printer {
     }
 
   private:
-    [[noreturn]] static void fail(const char* why) { ByteReader({}, kWhat).fail(why); }
-
     void spend(size_t bytes) {
         if (bytes > budget_) fail("values overlap");
         budget_ -= bytes;
@@ -179,39 +160,18 @@ class Printer {
     template <int N>
     void container(ByteSpan bytes, bool is_object, int depth) {
         if (depth >= kMaxDepth) fail("nested more than 100 deep");
-        ByteReader entries(bytes, kWhat);
-        uint64_t count = entries.le<N>(), size = entries.le<N>();
-        if (size > bytes.size()) fail("container longer than its bytes");
-        bytes = bytes.first(size);
-        if (size < 2 * N) fail("container shorter than its head");
-        entries = ByteReader(bytes.subspan(2 * N), kWhat);
-        ByteReader keys = entries;
-        if (is_object) {
-            if (count * (N + 2) > entries.remaining()) fail("keys cut short");
-            entries.skip(count * (N + 2));
-        }
         out_ += is_object ? '{' : '[';
-        for (uint64_t i = 0; i < count; ++i) {
-            if (i > 0) out_ += ", ";
+        bool first = true;
+        each_entry<N>(bytes, is_object, [&](std::string_view key, uint8_t type, ByteSpan entry) {
+            if (!first) out_ += ", ";
+            first = false;
             if (is_object) {
-                uint64_t offset = keys.le<N>(), length = keys.u16();
-                if (offset > size || length > size - offset) fail("key outside its object");
-                spend(length);
-                append_quoted(as_text(bytes.subspan(offset, length)), out_);
+                spend(key.size());
+                append_quoted(key, out_);
                 out_ += ": ";
             }
-            uint8_t type = entries.u8();
-            bool inlined = type == kLiteral || type == kInt16 || type == kUInt16 ||
-                           (N == 4 && (type == kInt32 || type == kUInt32));
-            ByteSpan entry = entries.bytes(N);
-            if (inlined) {
-                value(type, entry, depth + 1);
-                continue;
-            }
-            uint64_t offset = load_le<N>(entry.data());
-            if (offset >= size) fail("value outside its container");
-            value(type, bytes.subspan(offset), depth + 1);
-        }
+            value(type, entry, depth + 1);
+        });
         out_ += is_object ? '}' : ']';
     }
 
@@ -303,14 +263,15 @@ class Printer {
     }
 
     std::string& out_;
-    size_t budget_;
+    size_t& budget_;
 };
 
 }  // namespace
 
 void append_json_double(double value, std::string& out) {
     // The shortest digits, as d.ddde[+-]xx; laid out by the server's rules (MySQL manual, "Type Conversion":
-    // plain form while the point lies from 14 places before the first digit to 15 places after it).
+    // plain form while the point lies from 14 places before the first digit to 15 places after it, or there
+    // are digits behind it).
     constexpr int kPlain = 15;
     char text[32];
     char* end = std::to_chars(text, text + sizeof text, value, std::chars_format::scientific).ptr;
@@ -328,7 +289,7 @@ void append_json_double(double value, std::string& out) {
     int point = exponent + 1;  // digits before the point
     if (value == 0) {
         out += "0.0";
-    } else if (point < 1 - kPlain || point > kPlain) {
+    } else if (point < 1 - kPlain || (point > kPlain && count <= point)) {
         out += digits[0];
         if (count > 1) out.append(1, '.').append(digits, 1);
         out += 'e';
@@ -350,7 +311,16 @@ void append_json_text(ByteSpan document, std::string& out) {
         out += "null";
         return;
     }
-    Printer(out, document.size()).value(document[0], document.subspan(1), 0);
+    size_t budget = document.size();
+    append_json_value(document[0], document.subspan(1), 0, budget, out);
+}
+
+void append_json_value(uint8_t type, ByteSpan bytes, int depth, size_t& budget, std::string& out) {
+    Printer(out, budget).value(type, bytes, depth);
+}
+
+void append_json_string(std::string_view text, std::string& out) {
+    append_quoted(text, out);
 }
 
 }  // namespace penstock

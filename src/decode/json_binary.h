@@ -10,7 +10,10 @@
 //              unsigned by turns; 11 double; 12 string; 15 opaque: MySQL type 1, then as a string
 //   string:    length (7 bits a byte, lowest first, top bit: more follows) | UTF-8
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/byte_reader.h"
 
@@ -19,6 +22,13 @@ namespace penstock {
 /// Appends the text of `document` to `out`. No bytes at all are the literal null, as in the server.
 /// Throws Error(kFailPipe) for bytes that are not a document.
 void append_json_text(ByteSpan document, std::string& out);
+
+/// For what prints documents in parts: appends one value, given by its type and the bytes that begin at it,
+/// at a depth (0: the whole document). `budget` is spent on what is printed: the values, keys and bytes of an
+/// honest document's strings are no more than its bytes.
+void append_json_value(uint8_t type, ByteSpan bytes, int depth, size_t& budget, std::string& out);
+/// Appends `text` between quotes, escaped as the server does.
+void append_json_string(std::string_view text, std::string& out);
 
 /// Appends a finite double as the server prints it inside JSON: the fewest digits that read back as the same
 /// number, always with a point or an exponent.

@@ -10,8 +10,7 @@ namespace penstock {
 
 namespace {
 
-constexpr const char* kHint =
-    "The table was altered at the source; load the pipe anew (another name, empty targets)";
+constexpr const char* kHint = "The table was altered at the source; resync the table";
 
 // What a table map's column is, in SQL's words as far as the map tells.
 std::string describe(const TableMapColumn& column) {
@@ -67,7 +66,11 @@ std::string describe(const TableMapColumn& column) {
             return "json";
         case kMariadbBlobCompressedField:
         case kMariadbVarcharCompressedField:
-            return "a COMPRESSED column";
+            return "a COMPRESSED column of " + n + " bytes";
+        case kGeometryField:
+            return "geometry";
+        case kVectorField:
+            return "vector";
         default:
             return "type number " + std::to_string(column.type);
     }
@@ -103,10 +106,13 @@ uint32_t length_bytes(const std::string& column_type) {
 bool temporal_matches(const SourceColumn& recorded, const TableMapColumn& came, uint8_t type,
                       uint8_t old_type) {
     if (came.type == type) return came.metadata == recorded.fsp;
-    return came.type == old_type && recorded.fsp == 0;
+    return came.type == old_type;  // whose map does not tell its digits
 }
 
 bool matches(const SourceColumn& recorded, const TableMapColumn& came) {
+    const uint8_t varchar_field = recorded.compressed ? kMariadbVarcharCompressedField : kVarcharField;
+    const uint8_t blob_field = recorded.compressed ? kMariadbBlobCompressedField : kBlobField;
+    const uint32_t head = recorded.compressed ? 1 : 0;  // the byte in front counts
     switch (recorded.type) {
         case SourceType::kTinyInt:
             return came.type == kTinyField;
@@ -130,16 +136,16 @@ bool matches(const SourceColumn& recorded, const TableMapColumn& came) {
         case SourceType::kChar:
             return came.type == kStringField && characters_match(recorded, came.metadata);
         case SourceType::kVarChar:
-            return came.type == kVarcharField && characters_match(recorded, came.metadata);
+            return came.type == varchar_field && characters_match(recorded, came.metadata - head);
         case SourceType::kText:
         case SourceType::kBlob: {
             uint32_t bytes = length_bytes(recorded.column_type);
-            return came.type == kBlobField && (bytes == 0 || came.metadata == bytes);
+            return came.type == blob_field && (bytes == 0 || came.metadata == bytes);
         }
         case SourceType::kBinary:
             return came.type == kStringField && came.metadata == recorded.length;
         case SourceType::kVarBinary:
-            return came.type == kVarcharField && came.metadata == recorded.length;
+            return came.type == varchar_field && came.metadata - head == recorded.length;
         case SourceType::kDate:
             return came.type == kDateField || came.type == kNewDateField;
         case SourceType::kDateTime:
@@ -158,6 +164,16 @@ bool matches(const SourceColumn& recorded, const TableMapColumn& came) {
         }
         case SourceType::kJson:
             return came.type == kJsonField;
+        case SourceType::kGeometry:
+            return came.type == kGeometryField;
+        case SourceType::kVector:
+            return came.type == kVectorField ||
+                   (came.type == kVarcharField && came.metadata == recorded.length);  // MariaDB
+        case SourceType::kUuid:
+        case SourceType::kInet6:
+            return came.type == kStringField && came.metadata == 16;
+        case SourceType::kInet4:
+            return came.type == kStringField && came.metadata == 4;
         case SourceType::kUnsupported:
             return true;  // never copied
     }
@@ -224,7 +240,10 @@ void check_table_map(const TablePlan& plan, const TableMapEvent& map) {
                        ", the binary log names it " + std::string(came.name),
                    kHint);
         }
-        if (!copied) continue;
+        // The length of a value of the old formats depends on what was recorded, also where it is not copied.
+        bool old_format =
+            came.type == kTimeField || came.type == kDateTimeField || came.type == kTimestampField;
+        if (!copied && !old_format) continue;
         if (!matches(column, came)) {
             refuse("column " + column.name + " was recorded as " + column.column_type +
                        ", the binary log has " + describe(came),

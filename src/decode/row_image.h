@@ -17,6 +17,9 @@ struct Field {
 /// fields[i] belongs to source column i. Reused from row to row; views into the packet.
 struct RowImage {
     std::vector<Field> fields;
+    /// By column, of a partial update: what changed in the JSON document that the field holds. Empty, as a
+    /// whole or for a column, where the field is the value. See json_diff.h.
+    std::vector<ByteSpan> json_diffs;
 };
 
 }  // namespace penstock

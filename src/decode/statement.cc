@@ -155,7 +155,7 @@ bool is_harmless(const Token& first, const Token& second) {
 
 /// The tables: the one altered, and those that a clause names after TABLE or RENAME TO (partitions exchanged
 /// or converted, a new name).
-void read_alter(Tokenizer& in, std::string_view database, Statement& statement) {
+void read_alter(Tokenizer& in, std::string_view database, LogStatement& statement) {
     in.accept("ONLINE");
     in.accept("OFFLINE");
     bool harmless = !in.accept("IGNORE");  // IGNORE may delete rows
@@ -186,33 +186,33 @@ void read_alter(Tokenizer& in, std::string_view database, Statement& statement) 
         }
         clause_start = t.is_punctuation(',');
     }
-    statement.kind = !harmless     ? Statement::Kind::kAlterTable
-                     : drops_index ? Statement::Kind::kDropIndex
-                                   : Statement::Kind::kOther;
+    statement.kind = !harmless     ? LogStatement::Kind::kAlterTable
+                     : drops_index ? LogStatement::Kind::kDropIndex
+                                   : LogStatement::Kind::kOther;
 }
 
-void read_create(Tokenizer& in, std::string_view database, Statement& statement) {
+void read_create(Tokenizer& in, std::string_view database, LogStatement& statement) {
     bool replace = false;
     if (in.accept("OR")) replace = in.accept("REPLACE");
     bool temporary = in.accept("TEMPORARY");
     if (!in.accept("TABLE")) return;
     accept_if_exists(in);
     if (!read_table(in, database, statement.tables)) return;
-    if (replace && !temporary) statement.kind = Statement::Kind::kDropTable;
+    if (replace && !temporary) statement.kind = LogStatement::Kind::kDropTable;
     Token before, last;
     while (in.peek().kind != Token::Kind::kEnd) {
         before = std::move(last);
         last = in.take();
     }
-    if (before.is("START") && last.is("TRANSACTION")) statement.kind = Statement::Kind::kBegin;
+    if (before.is("START") && last.is("TRANSACTION")) statement.kind = LogStatement::Kind::kBegin;
 }
 
-void read_drop(Tokenizer& in, std::string_view database, Statement& statement) {
+void read_drop(Tokenizer& in, std::string_view database, LogStatement& statement) {
     if (in.accept("TEMPORARY")) return;
     if (in.accept("DATABASE") || in.accept("SCHEMA")) {
         accept_if_exists(in);
         if (in.peek().is_name()) {
-            statement.kind = Statement::Kind::kDropDatabase;
+            statement.kind = LogStatement::Kind::kDropDatabase;
             statement.tables.push_back({in.take().text, ""});
         }
         return;
@@ -221,20 +221,20 @@ void read_drop(Tokenizer& in, std::string_view database, Statement& statement) {
         accept_if_exists(in);
         in.take();
         if (in.accept("ON") && read_table(in, database, statement.tables))
-            statement.kind = Statement::Kind::kDropIndex;
+            statement.kind = LogStatement::Kind::kDropIndex;
         return;
     }
     if (!in.accept("TABLE") && !in.accept("TABLES")) return;
     accept_if_exists(in);
-    statement.kind = Statement::Kind::kDropTable;
+    statement.kind = LogStatement::Kind::kDropTable;
     while (read_table(in, database, statement.tables) && in.accept_punctuation(',')) {
     }
 }
 
-void read_rename(Tokenizer& in, std::string_view database, Statement& statement) {
+void read_rename(Tokenizer& in, std::string_view database, LogStatement& statement) {
     if (!in.accept("TABLE") && !in.accept("TABLES")) return;
     accept_if_exists(in);
-    statement.kind = Statement::Kind::kRenameTable;
+    statement.kind = LogStatement::Kind::kRenameTable;
     do {
         if (!read_table(in, database, statement.tables)) return;
         if (in.accept("WAIT")) in.take();
@@ -242,6 +242,41 @@ void read_rename(Tokenizer& in, std::string_view database, Statement& statement)
         if (!in.accept("TO")) return;
         if (!read_table(in, database, statement.tables)) return;
     } while (in.accept_punctuation(','));
+}
+
+// One part of an XA identifier, as lower-case hexadecimal digits: X'6162', 0x6162 or 'ab'.
+std::string read_xid_part(Tokenizer& in) {
+    std::string digits;
+    Token t = in.take();
+    if (t.is("X")) {
+        digits = in.take().text;
+    } else if (t.kind == Token::Kind::kWord && t.upper.starts_with("0X")) {
+        digits = t.text.substr(2);
+    } else {
+        for (char c : t.text) {
+            static const char kDigits[] = "0123456789abcdef";
+            digits += kDigits[static_cast<unsigned char>(c) >> 4];
+            digits += kDigits[static_cast<unsigned char>(c) & 15];
+        }
+    }
+    for (char& c : digits) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return digits;
+}
+
+std::string read_xid(Tokenizer& in) {
+    std::string xid = "X'" + read_xid_part(in) + "',X'", format = "1";
+    if (in.accept_punctuation(',')) xid += read_xid_part(in);
+    if (in.accept_punctuation(',')) {
+        const bool negative = in.accept_punctuation('-');
+        format = (negative ? "-" : "") + in.take().text;
+    }
+    return xid + "'," + format;
+}
+
+std::string read_savepoint(Tokenizer& in) {
+    std::string name = in.take().text;
+    for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return name;
 }
 
 bool changes_rows(const Token& first) {
@@ -253,10 +288,10 @@ bool changes_rows(const Token& first) {
 
 }  // namespace
 
-Statement read_statement(std::string_view query, std::string_view default_database) {
-    using Kind = Statement::Kind;
+LogStatement read_statement(std::string_view query, std::string_view default_database) {
+    using Kind = LogStatement::Kind;
     Tokenizer in(query);
-    Statement statement;
+    LogStatement statement;
     if (in.peek().is("SET")) {
         // MariaDB: SET STATEMENT name = value, ... FOR statement
         in.take();
@@ -271,9 +306,19 @@ Statement read_statement(std::string_view query, std::string_view default_databa
     } else if (first.is("ROLLBACK")) {
         in.accept("WORK");
         statement.kind = in.peek().is("TO") ? Kind::kRollbackToSavepoint : Kind::kRollback;
+        if (in.accept("TO")) {
+            in.accept("SAVEPOINT");
+            statement.savepoint = read_savepoint(in);
+        }
+    } else if (first.is("SAVEPOINT")) {
+        statement.kind = Kind::kSavepoint;
+        statement.savepoint = read_savepoint(in);
     } else if (first.is("XA")) {
-        if (in.peek().is("START") || in.peek().is("BEGIN")) statement.kind = Kind::kBegin;
-        if (in.peek().is("COMMIT") || in.peek().is("ROLLBACK")) statement.kind = Kind::kXaEnd;
+        Token verb = in.take();
+        if (verb.is("START") || verb.is("BEGIN")) statement.kind = Kind::kXaStart;
+        if (verb.is("COMMIT")) statement.kind = Kind::kXaCommit;
+        if (verb.is("ROLLBACK")) statement.kind = Kind::kXaRollback;
+        if (statement.kind != Kind::kOther) statement.xid = read_xid(in);
     } else if (first.is("TRUNCATE")) {
         in.accept("TABLE");
         if (read_table(in, default_database, statement.tables)) statement.kind = Kind::kTruncate;

@@ -14,13 +14,16 @@ struct StatementTable {
     bool operator==(const StatementTable&) const = default;
 };
 
-struct Statement {
+struct LogStatement {
     enum class Kind {
-        kBegin,                ///< BEGIN, XA START; CREATE TABLE ... START TRANSACTION (MySQL 8.0.21+)
+        kBegin,                ///< BEGIN; CREATE TABLE ... START TRANSACTION (MySQL 8.0.21+)
         kCommit,               ///< COMMIT
         kRollback,             ///< ROLLBACK
-        kRollbackToSavepoint,  ///< ROLLBACK TO x
-        kXaEnd,                ///< XA COMMIT, XA ROLLBACK of a prepared transaction
+        kSavepoint,            ///< SAVEPOINT x: `savepoint`
+        kRollbackToSavepoint,  ///< ROLLBACK TO x: `savepoint`
+        kXaStart,              ///< XA START
+        kXaCommit,             ///< XA COMMIT of a prepared transaction, named by `xid`
+        kXaRollback,           ///< XA ROLLBACK of one
         kAlterTable,    ///< tables: the one altered and others that take part; rows or columns may change
         kDropIndex,     ///< tables: the one that loses an index and nothing else
         kTruncate,      ///< tables: the one emptied
@@ -28,15 +31,17 @@ struct Statement {
         kRenameTable,   ///< tables: old and new names
         kDropDatabase,  ///< tables: one entry with an empty table name
         kChangesRows,   ///< INSERT, UPDATE, DELETE, REPLACE, LOAD DATA ... as a statement
-        kOther,         ///< nothing that a pipe must know: SAVEPOINT, XA END, an index added, GRANT ...
+        kOther,  ///< nothing that a pipe must know: RELEASE SAVEPOINT, XA END, an index added, GRANT ...
     };
     Kind kind = Kind::kOther;
     std::vector<StatementTable> tables;
+    std::string savepoint;  ///< in lower case: names of savepoints differ by more than case
+    std::string xid;        ///< as XaPrepareEvent has it: X'67',X'62',1
 };
 
 /// `default_database` is the event's. Comments, also executable ones, and every way of quoting names are
 /// understood; SET STATEMENT ... FOR (MariaDB) is seen through. Never throws.
-Statement read_statement(std::string_view query, std::string_view default_database);
+LogStatement read_statement(std::string_view query, std::string_view default_database);
 
 /// True when `word` stands in `query` as a whole identifier, letter case ignored.
 bool mentions_identifier(std::string_view query, std::string_view word);

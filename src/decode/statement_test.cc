@@ -5,7 +5,7 @@
 namespace penstock {
 namespace {
 
-using Kind = Statement::Kind;
+using Kind = LogStatement::Kind;
 using Tables = std::vector<StatementTable>;
 
 struct Case {
@@ -17,14 +17,15 @@ struct Case {
 TEST(Statement, IsReadAsFarAsAPipeMustKnow) {
     const Case cases[] = {
         {"BEGIN", Kind::kBegin, {}},
-        {"XA START X'61',X'',1", Kind::kBegin, {}},
+        {"XA START X'61',X'',1", Kind::kXaStart, {}},
         {"XA END X'61',X'',1", Kind::kOther, {}},
-        {"XA COMMIT X'61',X'',1", Kind::kXaEnd, {}},
+        {"XA COMMIT X'61',X'',1", Kind::kXaCommit, {}},
+        {"XA ROLLBACK X'61',X'',1", Kind::kXaRollback, {}},
         {"COMMIT", Kind::kCommit, {}},
         {"ROLLBACK", Kind::kRollback, {}},
         {"ROLLBACK TO `s1`", Kind::kRollbackToSavepoint, {}},
         {"rollback work to savepoint s1", Kind::kRollbackToSavepoint, {}},
-        {"SAVEPOINT `s1`", Kind::kOther, {}},
+        {"SAVEPOINT `s1`", Kind::kSavepoint, {}},
         {"truncate t", Kind::kTruncate, {{"d", "t"}}},
         {"TRUNCATE TABLE `a``b`.`c`", Kind::kTruncate, {{"a`b", "c"}}},
         {"/* x */ TRUNCATE -- y\n TABLE t # z", Kind::kTruncate, {{"d", "t"}}},
@@ -71,7 +72,7 @@ TEST(Statement, IsReadAsFarAsAPipeMustKnow) {
         {"TRUNCATE `unterminated", Kind::kTruncate, {{"d", "unterminated"}}},
     };
     for (const Case& c : cases) {
-        Statement got = read_statement(c.query, "d");
+        LogStatement got = read_statement(c.query, "d");
         EXPECT_EQ(got.kind, c.kind) << c.query;
         EXPECT_EQ(got.tables, c.tables) << c.query;
     }
@@ -83,6 +84,20 @@ TEST(Statement, MentionsWholeIdentifiersOnly) {
     EXPECT_FALSE(mentions_identifier("UPDATE orders_old SET a=1", "orders"));
     EXPECT_FALSE(mentions_identifier("UPDATE x SET a=1", "orders"));
     EXPECT_TRUE(mentions_identifier("UPDATE `a``b`.t SET a=1", "a`b"));
+}
+
+TEST(Statement, XaIdentifiersHaveOneForm) {
+    EXPECT_EQ(read_statement("XA COMMIT X'6A',X'6b',1", "").xid, "X'6a',X'6b',1");
+    EXPECT_EQ(read_statement("xa rollback 0x6A , 0x , 7", "").xid, "X'6a',X'',7");
+    EXPECT_EQ(read_statement("XA COMMIT 'jk'", "").xid, "X'6a6b',X'',1");
+    EXPECT_EQ(read_statement("XA START X'6a',X'',-1", "").xid, "X'6a',X'',-1");
+}
+
+TEST(Statement, SavepointsHaveNames) {
+    EXPECT_EQ(read_statement("SAVEPOINT `Two Words`", "").savepoint, "two words");
+    EXPECT_EQ(read_statement("ROLLBACK TO `two words`", "").savepoint, "two words");
+    EXPECT_EQ(read_statement("rollback work to savepoint A", "").savepoint, "a");
+    EXPECT_EQ(read_statement("RELEASE SAVEPOINT a", "").kind, LogStatement::Kind::kOther);
 }
 
 }  // namespace

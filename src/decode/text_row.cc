@@ -20,6 +20,11 @@ enum class Op : uint8_t {
     kDate,
     kDateTime,
     kTime,
+    kVector,
+    kGeometry,
+    kUuid,
+    kInet4,
+    kInet6,
 };
 
 Op op_of(const SourceColumn& column) {
@@ -49,6 +54,16 @@ Op op_of(const SourceColumn& column) {
             return Op::kDateTime;
         case SourceType::kTime:
             return Op::kTime;
+        case SourceType::kVector:
+            return Op::kVector;
+        case SourceType::kGeometry:
+            return Op::kGeometry;
+        case SourceType::kUuid:
+            return Op::kUuid;
+        case SourceType::kInet4:
+            return Op::kInet4;
+        case SourceType::kInet6:
+            return Op::kInet6;
         default:
             return Op::kText;
     }
@@ -75,7 +90,7 @@ uint32_t integer_bits(const SourceColumn& column) {
 
 [[noreturn]] void bad_text(const ColumnRule& rule, std::string_view text) {
     rule.fail("the source sent '" + std::string(text.substr(0, 64)) + "' for " + rule.source->column_type,
-              "The table was altered at the source; load the pipe anew (another name, empty targets)");
+              "The table was altered at the source; resync the pipe");
 }
 
 template <typename T>
@@ -171,6 +186,13 @@ void append_time_text(const ColumnRule& rule, BlockColumn& out, std::string_view
     append_time(rule, out, negative, seconds, micros);
 }
 
+template <typename Parse>
+void append_fixed_text(const ColumnRule& rule, BlockColumn& out, std::string_view text, Parse&& parse) {
+    FixedBinary value;
+    if (!parse(text, value)) bad_text(rule, text);
+    append_fixed(rule, out, value);
+}
+
 // [-]digits[.digits]; fewer digits after the point than the scale are filled up with zeros
 void append_decimal_text(const ColumnRule& rule, BlockColumn& out, std::string_view text) {
     bool negative = !text.empty() && text.front() == '-';
@@ -244,7 +266,7 @@ std::string select_expression(const SourceColumn& column) {
     }
 }
 
-TextRowDecoder::TextRowDecoder(const TablePlan& plan) {
+TextRowDecoder::TextRowDecoder(const TablePlan& plan) : scratch_(std::make_unique<std::string>()) {
     steps_.reserve(plan.columns.size());
     for (const TargetColumn& target : plan.columns) {
         ColumnRule rule(plan, target);
@@ -306,6 +328,21 @@ void TextRowDecoder::append(const char* const* values, const unsigned long* leng
                 break;
             case Op::kTime:
                 append_time_text(rule, out, text);
+                break;
+            case Op::kVector:
+                append_vector(rule, out, as_bytes(text));
+                break;
+            case Op::kGeometry:
+                append_geometry(rule, out, as_bytes(text), *scratch_);
+                break;
+            case Op::kUuid:
+                append_fixed_text(rule, out, text, parse_uuid_text);
+                break;
+            case Op::kInet4:
+                append_fixed_text(rule, out, text, parse_inet4_text);
+                break;
+            case Op::kInet6:
+                append_fixed_text(rule, out, text, parse_inet6_text);
                 break;
         }
     }

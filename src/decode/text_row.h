@@ -2,6 +2,7 @@
 // Rows of a text-protocol result into the columns of a block: the snapshot's way in. Gives the same value
 // for the same row as binlog_row.h.
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,7 @@ class TextRowDecoder {
   private:
     struct Step;
     std::vector<Step> steps_;
+    std::unique_ptr<std::string> scratch_;  // keeps its memory from row to row
 };
 
 }  // namespace penstock

@@ -35,6 +35,7 @@ TransactionPayload::~TransactionPayload() = default;
 void TransactionPayload::open(ByteReader body) {
     uint64_t size = 0, compression = 255;
     bool has_size = false;
+    left_.reset();
     for (;;) {
         uint64_t type = body.lenenc();
         if (type == 0) break;
@@ -44,13 +45,14 @@ void TransactionPayload::open(ByteReader body) {
             has_size = true;
         } else if (type == 2) {
             compression = value.lenenc();
+        } else if (type == 3) {
+            left_ = value.lenenc();
         }
     }
     if (!has_size || size != body.remaining()) body.fail("payload size is not what is there");
     if (compression != 0 && compression != 255) {
         throw Error(Disposition::kFailPipe, kWhat, "unknown compression " + std::to_string(compression),
-                    "SET GLOBAL binlog_transaction_compression=OFF at the source, then load the pipe anew "
-                    "(another name, empty targets)");
+                    "SET GLOBAL binlog_transaction_compression=OFF at the source, then resync the pipe");
     }
     payload_ = body.rest();
     zstd_ = compression == 0;
@@ -82,7 +84,10 @@ ByteSpan TransactionPayload::next() {
     constexpr size_t kHeader = 19, kChunk = size_t{1} << 20;
     event_.resize(kHeader);
     size_t got = fill(event_.data(), kHeader);
-    if (got == 0) return {};
+    if (got == 0) {
+        if (left_.value_or(0) != 0) damaged("ends before its last event");
+        return {};
+    }
     if (got < kHeader) damaged("ends inside an event");
     size_t size = load_le<4>(event_.data() + 9);
     if (size < kHeader) damaged("holds an event shorter than its header");
@@ -92,6 +97,10 @@ ByteSpan TransactionPayload::next() {
         event_.resize(std::min(size, from + std::max(kChunk, from)));
         if (fill(event_.data() + from, event_.size() - from) < event_.size() - from)
             damaged("ends inside an event");
+    }
+    if (left_) {
+        if (size > *left_) damaged("holds more than its size says");
+        *left_ -= size;
     }
     return event_;
 }

@@ -6,6 +6,7 @@
 // 255 none), 3 uncompressed size; 0 ends them; then the payload.
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/byte_reader.h"
@@ -22,7 +23,8 @@ class TransactionPayload {
     /// Error(kFailPipe).
     void open(ByteReader body);
     /// The next inner event, header included, valid until the following call; empty at the end.
-    /// Throws Error(kFailPipe) when the stream is damaged or ends inside an event.
+    /// Throws Error(kFailPipe) when the stream is damaged, ends inside an event, or is shorter than its size
+    /// says.
     ByteSpan next();
 
   private:
@@ -32,6 +34,7 @@ class TransactionPayload {
     std::unique_ptr<Stream> stream_;
     ByteSpan payload_;
     bool zstd_ = false;
+    std::optional<uint64_t> left_;  // bytes that are still to come, where the event says how many there are
     std::vector<uint8_t> event_;
 };
 

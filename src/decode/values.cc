@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "decode/geometry.h"
 
 namespace penstock {
 
@@ -103,7 +104,16 @@ bool holds(const SourceColumn& column, const TargetType& type) {
         case SourceType::kEnum:
         case SourceType::kSet:
         case SourceType::kJson:
+        case SourceType::kGeometry:
             return type.kind == TargetKind::kString || type.kind == TargetKind::kLowCardinalityString;
+        case SourceType::kVector:
+            return type.kind == TargetKind::kFloat32Array && !type.nullable;
+        case SourceType::kUuid:
+            return type.kind == TargetKind::kUuid;
+        case SourceType::kInet4:
+            return type.kind == TargetKind::kIpv4;
+        case SourceType::kInet6:
+            return type.kind == TargetKind::kIpv6;
         case SourceType::kUnsupported:
             return false;
     }
@@ -129,6 +139,7 @@ ColumnRule::ColumnRule(const TablePlan& table_plan, const TargetColumn& target)
       kind(target.type.kind),
       nullable(target.type.nullable),
       invalid_dates(target.in_key ? InvalidDatePolicy::kError : table_plan.invalid_dates),
+      in_key(target.in_key),
       scale(target.type.scale),
       ticks_per_second(power_of_ten(std::min<uint32_t>(scale, 9))),
       ticks_per_day(86'400 * ticks_per_second),
@@ -139,7 +150,7 @@ ColumnRule::ColumnRule(const TablePlan& table_plan, const TargetColumn& target)
     }
     if (!holds(*source, target.type)) {
         fail("target type " + target.type.ddl_name() + " cannot hold " + source->column_type,
-             "Load the pipe anew (another name, empty targets) so that its target is created anew");
+             "Resync the pipe so that its target is created anew");
     }
 }
 
@@ -173,6 +184,35 @@ bool repair_date(const ColumnRule& rule, BlockColumn& out, DateTimeParts& parts)
     parts.month = std::clamp(parts.month, 1u, 12u);
     parts.day = std::clamp(parts.day, 1u, days_in_month(parts.year, parts.month));
     return true;
+}
+
+void append_vector(const ColumnRule& rule, BlockColumn& out, ByteSpan bytes) {
+    if (bytes.empty() || bytes.size() % sizeof(float) != 0) {
+        rule.fail("a value of " + std::to_string(bytes.size()) + " bytes came for " +
+                  rule.source->column_type);
+    }
+    out.append_floats(bytes);
+}
+
+void append_geometry(const ColumnRule& rule, BlockColumn& out, ByteSpan bytes, std::string& scratch) {
+    scratch.clear();
+    try {
+        append_wkt(bytes, rule.plan->geometry == GeometryText::kEwkt, scratch);
+    } catch (const Error& error) {
+        rule.fail("damaged geometry: " + error.message());
+    }
+    out.append_string(scratch);
+}
+
+void append_fixed(const ColumnRule& rule, BlockColumn& out, const FixedBinary& value) {
+    switch (rule.kind) {
+        case TargetKind::kUuid:
+            return out.append_raw(uuid_target(value).data());
+        case TargetKind::kIpv4:
+            return out.append(ipv4_target(value));
+        default:
+            return out.append_raw(value.bytes.data());
+    }
 }
 
 void append_binary(const ColumnRule& rule, BlockColumn& out, std::string_view bytes) {

@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 
+#include "decode/fixed_binary.h"
 #include "model/block.h"
 
 namespace penstock {
@@ -29,6 +30,7 @@ struct ColumnRule {
     TargetKind kind;
     bool nullable;
     InvalidDatePolicy invalid_dates;
+    bool in_key;  ///< of a ReplacingMergeTree: a value that would be changed is an error
     uint8_t scale;
     int64_t ticks_per_second;  ///< 10^scale
     int64_t ticks_per_day;
@@ -178,6 +180,15 @@ inline std::string_view without_pad(std::string_view text) {
     while (size > 0 && text[size - 1] == ' ') --size;
     return text.substr(0, size);
 }
+
+/// A VECTOR's floats, little-endian. Throws for no bytes and for parts of a float.
+void append_vector(const ColumnRule& rule, BlockColumn& out, ByteSpan bytes);
+
+/// A geometry as the server stores it, as the plan's GeometryText.
+void append_geometry(const ColumnRule& rule, BlockColumn& out, ByteSpan bytes, std::string& scratch);
+
+/// A UUID, INET4 or INET6 whose bytes are in printed order.
+void append_fixed(const ColumnRule& rule, BlockColumn& out, const FixedBinary& value);
 
 /// BINARY(n): `bytes` and zero bytes up to n.
 void append_binary(const ColumnRule& rule, BlockColumn& out, std::string_view bytes);

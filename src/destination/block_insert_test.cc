@@ -270,5 +270,109 @@ TEST_F(BlockInsertTest, ATokenHoldsForBothEngines) {
     }
 }
 
+/// A stream of `count` blocks of three rows each, all of the same keys.
+class BlockStream {
+  public:
+    BlockStream(const TablePlan& plan, Compression compression, int count)
+        : compressor_(compression), block_(plan), left_(count) {
+        for (uint32_t i = 0; i < 3; ++i) {
+            block_.columns[0].append<uint32_t>(i);
+            block_.columns[1].append_string("x");
+            block_.finish_row(i, false);
+        }
+    }
+    InsertStream request() {
+        InsertStream request;
+        request.database = block_.plan->target_database;
+        request.table = block_.plan->target_table;
+        request.columns = native_column_names(*block_.plan);
+        request.content_encoding = compressor_.encoding();
+        request.distinct_keys = true;
+        request.next = [this] { return frame_.next(); };
+        return request;
+    }
+    std::function<void(int)> before_block = [](int) {};  ///< called with how many are left
+
+  private:
+    Compressor compressor_;
+    ByteBuffer buffer_;
+    Block block_;
+    int left_;
+    NativeFrame frame_{compressor_, buffer_, [this]() -> const Block* {
+                           before_block(left_);
+                           return left_-- > 0 ? &block_ : nullptr;
+                       }};
+};
+
+TEST_F(BlockInsertTest, AStreamOfBlocksBecomesOnePart) {
+    for (Compression compression : {Compression::kNone, Compression::kLz4, Compression::kZstd}) {
+        TablePlan plan = plan_of("t", {TargetKind::kString, false, 0, 0});
+        ClickHouseClient client(test_endpoint());
+        drop_table(client, database_, "t");
+        create_table(client, plan);
+        BlockStream stream(plan, compression, 50);
+        InsertStream request = stream.request();
+        request.part_rows = 1'000'000;
+        EXPECT_EQ(client.insert_stream(request).value_or(150), 150u);
+        // Rows of one key stay until a merge: none is looked for while they are written.
+        EXPECT_EQ(client.query("SELECT count(), uniqExact(_part) FROM " + quoted_target(database_, "t")),
+                  "150\t1");
+    }
+}
+
+TEST_F(BlockInsertTest, AStreamThatBreaksOffIsAnError) {
+    TablePlan plan = plan_of("t", {TargetKind::kString, false, 0, 0});
+    ClickHouseClient client(test_endpoint());
+    create_table(client, plan);
+    BlockStream stream(plan, Compression::kNone, 50);
+    stream.before_block = [](int left) {
+        if (left == 20) throw Error(Disposition::kRetry, "read", "the source is gone");
+    };
+    try {
+        client.insert_stream(stream.request());
+        FAIL() << "no error";
+    } catch (const Error& e) {
+        EXPECT_EQ(e.message(), "the source is gone");
+    }
+    EXPECT_EQ(count_rows(client, database_, "t"), 0u);  // fewer than a part
+    // The same connection goes on, and what the server refuses while rows come is an error too.
+    BlockStream good(plan, Compression::kZstd, 2);
+    client.insert_stream(good.request());
+    EXPECT_EQ(count_rows(client, database_, "t"), 6u);
+    BlockStream nowhere(plan, Compression::kNone, 2);
+    InsertStream request = nowhere.request();
+    request.table = "nowhere";
+    try {
+        client.insert_stream(request);
+        FAIL() << "no error";
+    } catch (const Error& e) {
+        EXPECT_EQ(e.disposition(), Disposition::kFailPipe) << e.what();
+    }
+}
+
+TEST_F(BlockInsertTest, RowsOfOneKeyAreLookedForUnlessKeysAreDistinct) {
+    for (bool distinct : {false, true}) {
+        TablePlan plan = plan_of("t", {TargetKind::kInt32, false, 0, 0});
+        ClickHouseClient client(test_endpoint());
+        drop_table(client, database_, "t");
+        create_table(client, plan);
+        Block block(plan);
+        for (uint32_t i = 0; i < 2; ++i) {
+            block.columns[0].append<uint32_t>(1);
+            block.columns[1].append<int32_t>(7);
+            block.finish_row(i, false);
+        }
+        Compressor compressor(Compression::kNone);
+        ByteBuffer body;
+        compressor.begin(body);
+        encode_native(block, compressor);
+        compressor.finish();
+        InsertRequest request{database_, "t", native_column_names(plan), body.span(), {}, "", 2};
+        request.distinct_keys = distinct;
+        client.insert(request);
+        EXPECT_EQ(count_rows(client, database_, "t"), distinct ? 2u : 1u);
+    }
+}
+
 }  // namespace
 }  // namespace penstock

@@ -82,7 +82,10 @@ struct ClickHouseClient::Transfer {
     std::string path;  ///< query string, escaped
     ByteSpan body;
     std::string_view content_encoding;
-    const TakeBytes* take = nullptr;  ///< null: the answer is kept in `answer`
+    const TakeBytes* take = nullptr;                  ///< null: the answer is kept in `answer`
+    const std::function<ByteSpan()>* next = nullptr;  ///< null: `body` is all there is to send
+    ByteSpan unsent;                                  ///< of what `next` gave last
+    bool ended = false;                               ///< `next` has no more
 
     std::stop_token abort;
     long status = 0;
@@ -146,6 +149,28 @@ struct ClickHouseClient::Transfer {
         } catch (...) {
             static_cast<Transfer*>(self)->thrown = std::current_exception();
             return 0;
+        }
+    }
+    static size_t on_upload(char* room, size_t size, size_t count, void* self) {
+        auto* transfer = static_cast<Transfer*>(self);
+        try {
+            // Filled up: each call becomes one HTTP chunk.
+            size_t sent = 0;
+            while (sent < size * count && !transfer->ended) {
+                if (transfer->unsent.empty()) {
+                    transfer->unsent = (*transfer->next)();
+                    transfer->ended = transfer->unsent.empty();
+                    continue;
+                }
+                const size_t piece = std::min(size * count - sent, transfer->unsent.size());
+                std::memcpy(room + sent, transfer->unsent.data(), piece);
+                transfer->unsent = transfer->unsent.subspan(piece);
+                sent += piece;
+            }
+            return sent;
+        } catch (...) {
+            transfer->thrown = std::current_exception();
+            return CURL_READFUNC_ABORT;
         }
     }
     static int on_progress(void* self, curl_off_t, curl_off_t down, curl_off_t, curl_off_t up) {
@@ -264,7 +289,13 @@ ClickHouseClient::ClickHouseClient(ClickHouseEndpoint endpoint, std::stop_token 
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, Transfer::on_header);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, Transfer::on_body);
+    curl_easy_setopt(curl, CURLOPT_READFUNCTION, Transfer::on_upload);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, Transfer::on_progress);
+    if (!endpoint_.ca_certificate.empty()) {
+        curl_blob authorities{endpoint_.ca_certificate.data(), endpoint_.ca_certificate.size(),
+                              CURL_BLOB_COPY};
+        curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &authorities);
+    }
     if (is_loopback(endpoint_.url)) curl_easy_setopt(curl, CURLOPT_PROXY, "");
 }
 
@@ -277,18 +308,29 @@ void ClickHouseClient::perform(Transfer& transfer) {
     std::string url = endpoint_.url + "/" + transfer.path;
     char detail[CURL_ERROR_SIZE] = "";
     curl_slist* headers = handle_->headers;
-    curl_slist encoding_header{};  // in front of the constant ones, for this request only
+    curl_slist encoding_header{}, chunked_header{};  // in front of the constant ones, for this request only
     std::string encoding = fmt::format("Content-Encoding: {}", transfer.content_encoding);
     if (!transfer.content_encoding.empty()) {
         encoding_header = {encoding.data(), headers};
         headers = &encoding_header;
     }
+    std::string chunked = "Transfer-Encoding: chunked";
+    if (transfer.next != nullptr) {
+        chunked_header = {chunked.data(), headers};
+        headers = &chunked_header;
+    }
     transfer.abort = abort_;
     curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(curl, CURLOPT_POST, 1L);
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, transfer.body.data());
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(transfer.body.size()));
+    if (transfer.next != nullptr) {
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, nullptr);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t{-1});
+        curl_easy_setopt(curl, CURLOPT_READDATA, &transfer);
+    } else {
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, transfer.body.data());
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(transfer.body.size()));
+    }
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, &transfer);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);
@@ -347,36 +389,76 @@ void ClickHouseClient::query_stream(std::string_view sql, const ClickHouseParame
     transfer.pass_on(transfer.answer.size());
 }
 
-void ClickHouseClient::insert(const InsertRequest& request) {
-    Transfer transfer;
-    std::string target = quoted_target(request.database, request.table);
-    transfer.operation = "insert into " + target;
+namespace {
+
+ClickHouseParameters insert_parameters(const ClickHouseEndpoint& endpoint, const std::string& target,
+                                       const std::vector<std::string>& columns) {
     ClickHouseParameters parameters = {
         {"query",
-         fmt::format("INSERT INTO {} ({}) FORMAT Native", target, quote_target_identifiers(request.columns))},
+         fmt::format("INSERT INTO {} ({}) FORMAT Native", target, quote_target_identifiers(columns))},
         {"wait_end_of_query", "1"},
         // Rows are in a part, not in a queue, when the answer comes.
         {"async_insert", "0"},
-        {"insert_deduplicate", "1"},
         // A column that the target does not have, or a NULL where none fits, is an error, not a guess.
         {"input_format_skip_unknown_fields", "0"},
         {"input_format_null_as_default", "0"},
         // The rows arrive together whatever the target's own PARTITION BY makes of them.
         {"throw_on_max_partitions_per_insert_block", "0"},
     };
+    parameters.insert(parameters.end(), endpoint.insert_settings.begin(), endpoint.insert_settings.end());
+    return parameters;
+}
+
+}  // namespace
+
+void ClickHouseClient::insert(const InsertRequest& request) {
+    Transfer transfer;
+    std::string target = quoted_target(request.database, request.table);
+    transfer.operation = "insert into " + target;
+    ClickHouseParameters parameters = insert_parameters(endpoint_, target, request.columns);
+    parameters.emplace_back("insert_deduplicate", "1");
+    if (request.distinct_keys) parameters.emplace_back("optimize_on_insert", "0");
     if (!request.token.empty()) parameters.emplace_back("insert_deduplication_token", request.token);
     transfer.path = request_path(endpoint_, parameters);
     transfer.body = request.body;
     transfer.content_encoding = request.content_encoding;
     perform(transfer);
-    // Rows that the token kept out count as written (seen with 26.7) or as nothing; rows that materialized
-    // views wrote are added. So the number proves a fault only when it is some, but fewer.
-    std::optional<uint64_t> written = written_rows(transfer.summary);
-    if (written && *written != 0 && *written < request.rows) {
-        throw Error(Disposition::kFailPipe, transfer.operation,
-                    fmt::format("ClickHouse at {} took {} of {} rows", endpoint_.url, *written, request.rows),
-                    "This is a defect; please report it with the versions of Penstock and ClickHouse");
+    require_written(written_rows(transfer.summary), request.rows, transfer.operation);
+}
+
+// Rows that the token kept out count as written (seen with 26.7) or as nothing; rows that materialized views
+// wrote are added. So the number proves a fault only when it is some, but fewer.
+void ClickHouseClient::require_written(std::optional<uint64_t> written, uint64_t sent,
+                                       const std::string& operation) const {
+    if (!written || *written == 0 || *written >= sent) return;
+    throw Error(Disposition::kFailPipe, operation,
+                fmt::format("ClickHouse at {} took {} of {} rows", endpoint_.url, *written, sent),
+                "This is a defect; please report it with the versions of Penstock and ClickHouse");
+}
+
+std::optional<uint64_t> ClickHouseClient::insert_stream(const InsertStream& stream) {
+    Transfer transfer;
+    std::string target = quoted_target(stream.database, stream.table);
+    transfer.operation = "insert into " + target;
+    ClickHouseParameters parameters = insert_parameters(endpoint_, target, stream.columns);
+    // Without a token, equal rows sent on purpose, after an attempt that failed, are not taken for those of
+    // before.
+    parameters.emplace_back("insert_deduplicate", stream.token.empty() ? "0" : "1");
+    if (!stream.token.empty()) parameters.emplace_back("insert_deduplication_token", stream.token);
+    if (stream.distinct_keys) parameters.emplace_back("optimize_on_insert", "0");
+    if (stream.part_rows != 0) {
+        parameters.emplace_back("min_insert_block_size_rows", std::to_string(stream.part_rows));
     }
+    const bool chosen = std::any_of(endpoint_.insert_settings.begin(), endpoint_.insert_settings.end(),
+                                    [](const auto& s) { return s.first == "min_insert_block_size_bytes"; });
+    if (stream.part_bytes != 0 && !chosen) {
+        parameters.emplace_back("min_insert_block_size_bytes", std::to_string(stream.part_bytes));
+    }
+    transfer.path = request_path(endpoint_, parameters);
+    transfer.content_encoding = stream.content_encoding;
+    transfer.next = &stream.next;
+    perform(transfer);
+    return written_rows(transfer.summary);
 }
 
 }  // namespace penstock

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -20,7 +21,11 @@ struct ClickHouseEndpoint {
     std::string url = "http://127.0.0.1:8123";  ///< scheme, host, port; no user, no query
     std::string user = "default";
     std::string password;
-    std::string database;  ///< of statements that name none; empty: the user's default
+    std::string database;          ///< of statements that name none; empty: the user's default
+    std::string ca_certificate{};  ///< PEM text of the authorities for https; empty: the system's
+    /// ClickHouse settings of every insert.
+    std::vector<std::pair<std::string, std::string>> insert_settings{};
+    std::string cluster{};  ///< tables are made on all of its servers, replicated; empty: on this one only
 };
 
 /// One INSERT: all rows of `body` or none.
@@ -32,6 +37,25 @@ struct InsertRequest {
     std::string_view content_encoding;  ///< "zstd", "lz4" or empty
     std::string token;                  ///< insert_deduplication_token; empty for none
     uint64_t rows = 0;                  ///< in the body
+    /// No two rows share a sorting key: ClickHouse need not look for those that replace others before it
+    /// writes.
+    bool distinct_keys = false;
+};
+
+/// One INSERT whose bytes come while it runs.
+struct InsertStream {
+    std::string database;
+    std::string table;
+    std::vector<std::string> columns;
+    std::string_view content_encoding;  ///< of the bytes that `next` gives; as of InsertRequest
+    /// The next bytes, valid until it is called again; empty at the end. What it throws ends the request and
+    /// comes out of the call. It must not wait for long: the server gives up on a silent sender after 30 s.
+    std::function<ByteSpan()> next;
+    /// As of InsertRequest. Without one no row is kept out because it was there before.
+    std::string token{};
+    bool distinct_keys = false;  ///< as of InsertRequest
+    uint64_t part_rows = 0;      ///< rows that ClickHouse gathers before it writes a part; 0: its default
+    uint64_t part_bytes = 0;     ///< the same in bytes
 };
 
 /// Parameters of one request: ClickHouse settings, and `param_NAME` for {NAME:Type} in the statement.
@@ -66,6 +90,14 @@ class ClickHouseClient {
     /// not: the same bytes under the same token make it exactly once, where the target's engine has a
     /// deduplication window. Rows that were in already count as inserted.
     void insert(const InsertRequest& request);
+
+    /// Inserts rows as they come and waits until ClickHouse has them. After any Error some may be in: what
+    /// fills a part is written before the end. Returns the rows that ClickHouse says it has written, those
+    /// of materialized views included; nothing where it does not say.
+    std::optional<uint64_t> insert_stream(const InsertStream& stream);
+    /// Throws Error(kFailPipe) when `written` is some, but fewer than were sent: rows that a token kept out
+    /// count as written or as nothing.
+    void require_written(std::optional<uint64_t> written, uint64_t sent, const std::string& operation) const;
 
   private:
     struct Transfer;

@@ -15,6 +15,11 @@ namespace {
 // costs some tens of bytes of memory.
 constexpr int kDeduplicationWindow = 10'000;
 
+// Rows that are marked as deleted leave only in CLEANUP merges (ClickHouse docs, "ReplacingMergeTree",
+// is_deleted). The first setting allows them, by OPTIMIZE ... FINAL CLEANUP too; the others make the server
+// do one by itself for a partition that nothing was written to for so many seconds.
+constexpr int kCleanupAfterSeconds = 3600;
+
 bool uses_time64(const TablePlan& plan) {
     return std::any_of(plan.columns.begin(), plan.columns.end(),
                        [](const TargetColumn& column) { return column.type.kind == TargetKind::kTime64; });
@@ -34,13 +39,31 @@ std::string engine_sql(const TablePlan& plan) {
     return "ReplacingMergeTree(" + arguments + ")";
 }
 
-std::string storage_sql(const TablePlan& plan) {
+bool is_replicated(const TablePlan& plan, const std::string& cluster) {
+    return !cluster.empty() && plan.engine != TableEngine::kNull;
+}
+
+std::string on_cluster(const std::string& cluster) {
+    return cluster.empty() ? "" : " ON CLUSTER " + quote_target_identifier(cluster);
+}
+
+std::string storage_sql(const TablePlan& plan, bool replicated) {
     if (plan.engine == TableEngine::kNull) return "";
     std::vector<std::string> key;
     for (uint32_t column : plan.sorting_key) key.push_back(plan.columns[column].name);
     std::string order = key.empty() ? "tuple()" : "(" + quote_target_identifiers(key) + ")";
-    return fmt::format(" ORDER BY {} SETTINGS non_replicated_deduplication_window = {}{}", order,
-                       kDeduplicationWindow, plan.has_nullable_key() ? ", allow_nullable_key = 1" : "");
+    std::string cleanup;
+    if (plan.engine == TableEngine::kReplacingMergeTree && plan.delete_on_merge) {
+        cleanup = fmt::format(
+            ", allow_experimental_replacing_merge_with_cleanup = 1, "
+            "enable_replacing_merge_with_cleanup_for_min_age_to_force_merge = 1, "
+            "min_age_to_force_merge_on_partition_only = 1, min_age_to_force_merge_seconds = {}",
+            kCleanupAfterSeconds);
+    }
+    return fmt::format(" ORDER BY {} SETTINGS {} = {}{}{}", order,
+                       replicated ? "replicated_deduplication_window" : "non_replicated_deduplication_window",
+                       kDeduplicationWindow, plan.has_nullable_key() ? ", allow_nullable_key = 1" : "",
+                       cleanup);
 }
 
 /// What \c stands for, in TabSeparated output and in quoted names.
@@ -138,6 +161,15 @@ void compare_engine(const TablePlan& plan, const ExistingTable& table, std::vect
     if (arguments.find(MetaColumns::kVersion) == arguments.npos) {
         found.push_back(fmt::format("the engine does not take {} as its version", MetaColumns::kVersion));
     }
+    if ((arguments.find(MetaColumns::kIsDeleted) != arguments.npos) != plan.delete_on_merge) {
+        found.push_back(
+            plan.delete_on_merge
+                ? fmt::format("the engine does not take {} as its is_deleted, which deleteOnMerge "
+                              "needs",
+                              MetaColumns::kIsDeleted)
+                : fmt::format("the engine takes {} as its is_deleted without deleteOnMerge",
+                              MetaColumns::kIsDeleted));
+    }
     std::vector<std::string> wanted_key;
     for (uint32_t column : plan.sorting_key) wanted_key.push_back(plan.columns[column].name);
     std::string wanted_text = quote_target_identifiers(wanted_key);
@@ -168,41 +200,72 @@ DestinationInfo read_destination_info(ClickHouseClient& client) {
     return info;
 }
 
-std::string create_table_sql(const TablePlan& plan) {
-    std::string sql = fmt::format("CREATE TABLE IF NOT EXISTS {} (",
-                                  quoted_target(plan.target_database, plan.target_table));
+std::string create_table_sql(const TablePlan& plan, const std::string& cluster, const std::string& comment) {
+    const bool replicated = is_replicated(plan, cluster);
+    std::string sql =
+        fmt::format("CREATE TABLE IF NOT EXISTS {}{} (",
+                    quoted_target(plan.target_database, plan.target_table), on_cluster(cluster));
     for (const TargetColumn& column : plan.columns) {
         sql += fmt::format("{} {}, ", quote_target_identifier(column.name), column.type.ddl_name());
     }
-    return sql + fmt::format("{} DateTime64(9) DEFAULT now64(9), {} UInt8, {} UInt64) ENGINE = {}{}",
-                             quote_target_identifier(MetaColumns::kSyncedAt),
-                             quote_target_identifier(MetaColumns::kIsDeleted),
-                             quote_target_identifier(MetaColumns::kVersion), engine_sql(plan),
-                             storage_sql(plan));
+    sql += fmt::format("{} DateTime64(9) DEFAULT now64(9), {} UInt8, {} UInt64) ENGINE = {}{}{}",
+                       quote_target_identifier(MetaColumns::kSyncedAt),
+                       quote_target_identifier(MetaColumns::kIsDeleted),
+                       quote_target_identifier(MetaColumns::kVersion), replicated ? "Replicated" : "",
+                       engine_sql(plan), storage_sql(plan, replicated));
+    if (!comment.empty()) sql += " COMMENT " + quote_target_literal(comment);
+    return sql;
+}
+
+std::string create_database_sql(const std::string& database, const std::string& cluster) {
+    return "CREATE DATABASE IF NOT EXISTS " + quote_target_identifier(database) + on_cluster(cluster);
+}
+
+std::string truncate_table_sql(const std::string& database, const std::string& table,
+                               const std::string& cluster) {
+    return "TRUNCATE TABLE " + quoted_target(database, table) + on_cluster(cluster);
+}
+
+std::string drop_table_sql(const std::string& database, const std::string& table,
+                           const std::string& cluster) {
+    return fmt::format("DROP TABLE IF EXISTS {}{} SYNC", quoted_target(database, table), on_cluster(cluster));
+}
+
+std::string rename_table_sql(const std::string& database, const std::string& from, const std::string& to,
+                             const std::string& cluster) {
+    return fmt::format("RENAME TABLE {} TO {}{}", quoted_target(database, from), quoted_target(database, to),
+                       on_cluster(cluster));
+}
+
+std::string exchange_tables_sql(const std::string& database, const std::string& a, const std::string& b,
+                                const std::string& cluster) {
+    return fmt::format("EXCHANGE TABLES {} AND {}{}", quoted_target(database, a), quoted_target(database, b),
+                       on_cluster(cluster));
 }
 
 void create_database(ClickHouseClient& client, const std::string& database) {
     // Asked first: a user may write to a database without the right to make one.
     std::string there =
         client.query("SELECT count() FROM system.databases WHERE name = " + quote_target_literal(database));
-    if (there == "0") client.query("CREATE DATABASE IF NOT EXISTS " + quote_target_identifier(database));
+    if (there == "0") client.query(create_database_sql(database, client.endpoint().cluster));
 }
 
-void create_table(ClickHouseClient& client, const TablePlan& plan) {
+void create_table(ClickHouseClient& client, const TablePlan& plan, const std::string& comment) {
     ClickHouseParameters parameters;
     if (uses_time64(plan)) parameters.emplace_back("enable_time_time64_type", "1");
-    client.query(create_table_sql(plan), parameters);
+    client.query(create_table_sql(plan, client.endpoint().cluster, comment), parameters);
 }
 
 std::optional<ExistingTable> describe_table(ClickHouseClient& client, const std::string& database,
                                             const std::string& table) {
     std::string of = quote_target_literal(database);
     std::string named = quote_target_literal(table);
-    auto tables = query_rows(client, fmt::format("SELECT engine, engine_full, sorting_key FROM system.tables "
-                                                 "WHERE database = {} AND name = {}",
-                                                 of, named));
+    auto tables =
+        query_rows(client, fmt::format("SELECT engine, engine_full, sorting_key, comment FROM system.tables "
+                                       "WHERE database = {} AND name = {}",
+                                       of, named));
     if (tables.empty()) return std::nullopt;
-    ExistingTable found{tables[0].at(0), tables[0].at(1), tables[0].at(2), {}};
+    ExistingTable found{tables[0].at(0), tables[0].at(1), tables[0].at(2), tables[0].at(3), {}};
     for (auto& row :
          query_rows(client, fmt::format("SELECT name, type, default_kind FROM system.columns WHERE "
                                         "database = {} AND table = {} ORDER BY position",
@@ -247,18 +310,29 @@ uint64_t count_rows(ClickHouseClient& client, const std::string& database, const
 }
 
 void truncate_table(ClickHouseClient& client, const std::string& database, const std::string& table) {
-    client.query("TRUNCATE TABLE " + quoted_target(database, table), {{"max_table_size_to_drop", "0"}});
+    client.query(truncate_table_sql(database, table, client.endpoint().cluster),
+                 {{"max_table_size_to_drop", "0"}});
 }
 
 void drop_table(ClickHouseClient& client, const std::string& database, const std::string& table) {
-    client.query(fmt::format("DROP TABLE IF EXISTS {} SYNC", quoted_target(database, table)),
+    client.query(drop_table_sql(database, table, client.endpoint().cluster),
                  {{"max_table_size_to_drop", "0"}});
+}
+
+void rename_table(ClickHouseClient& client, const std::string& database, const std::string& from,
+                  const std::string& to) {
+    client.query(rename_table_sql(database, from, to, client.endpoint().cluster));
+}
+
+std::string table_uuid(ClickHouseClient& client, const std::string& database, const std::string& table) {
+    return client.query(
+        fmt::format("SELECT toString(uuid) FROM system.tables WHERE database = {} AND name = {}",
+                    quote_target_literal(database), quote_target_literal(table)));
 }
 
 void exchange_tables(ClickHouseClient& client, const std::string& database, const std::string& a,
                      const std::string& b) {
-    client.query(
-        fmt::format("EXCHANGE TABLES {} AND {}", quoted_target(database, a), quoted_target(database, b)));
+    client.query(exchange_tables_sql(database, a, b, client.endpoint().cluster));
 }
 
 }  // namespace penstock

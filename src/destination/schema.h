@@ -20,12 +20,27 @@ struct DestinationInfo {
 };
 DestinationInfo read_destination_info(ClickHouseClient& client);
 
-/// CREATE TABLE IF NOT EXISTS for the plan: its columns, then the meta columns, its engine and key.
-std::string create_table_sql(const TablePlan& plan);
+// What the functions below run. Pure. With a cluster (ClickHouseEndpoint::cluster) it is done on all of its
+// servers, and tables get the Replicated engine with the server's own path and replica name: the cluster's
+// servers share a database of engine Atomic and macros {shard} and {replica}.
 
+/// CREATE TABLE IF NOT EXISTS for the plan: its columns, then the meta columns, its engine and key, and the
+/// comment, unless it is empty.
+std::string create_table_sql(const TablePlan& plan, const std::string& cluster = {},
+                             const std::string& comment = {});
+std::string create_database_sql(const std::string& database, const std::string& cluster);
+std::string truncate_table_sql(const std::string& database, const std::string& table,
+                               const std::string& cluster);
+std::string drop_table_sql(const std::string& database, const std::string& table, const std::string& cluster);
+std::string rename_table_sql(const std::string& database, const std::string& from, const std::string& to,
+                             const std::string& cluster);
+std::string exchange_tables_sql(const std::string& database, const std::string& a, const std::string& b,
+                                const std::string& cluster);
+
+/// A database that this server has is taken to be on all servers of the cluster.
 void create_database(ClickHouseClient& client, const std::string& database);
 /// Makes the table if it is not there; check_target says whether one that is there fits.
-void create_table(ClickHouseClient& client, const TablePlan& plan);
+void create_table(ClickHouseClient& client, const TablePlan& plan, const std::string& comment = {});
 
 struct ExistingColumn {
     std::string name;
@@ -36,6 +51,7 @@ struct ExistingTable {
     std::string engine;       ///< "ReplacingMergeTree", also with Replicated or Shared in front
     std::string engine_full;  ///< with its arguments and the rest of the definition
     std::string sorting_key;  ///< "a, `b c`"
+    std::string comment;
     std::vector<ExistingColumn> columns;
 };
 /// Nothing when the table does not exist.
@@ -55,6 +71,10 @@ uint64_t count_rows(ClickHouseClient& client, const std::string& database, const
 void truncate_table(ClickHouseClient& client, const std::string& database, const std::string& table);
 void drop_table(ClickHouseClient& client, const std::string& database,
                 const std::string& table);  ///< if exists
+void rename_table(ClickHouseClient& client, const std::string& database, const std::string& from,
+                  const std::string& to);
+/// The table's identity, which its data keep when it is renamed or exchanged; empty when there is none.
+std::string table_uuid(ClickHouseClient& client, const std::string& database, const std::string& table);
 /// Swaps the two tables' names in one step.
 void exchange_tables(ClickHouseClient& client, const std::string& database, const std::string& a,
                      const std::string& b);

@@ -1,5 +1,8 @@
 #include "destination/schema.h"
 
+#include <chrono>
+#include <thread>
+
 #include <gtest/gtest.h>
 
 #include "base/error.h"
@@ -25,6 +28,7 @@ ExistingTable fitting() {
     return {"ReplacingMergeTree",
             "ReplacingMergeTree(_peerdb_version) ORDER BY (id, at)",
             "id, at",
+            "",
             {{"id", "Int32", ""},
              {"note", "LowCardinality(Nullable(String))", ""},
              {"at", "DateTime64(3, 'UTC')", ""},
@@ -55,12 +59,36 @@ TEST(CreateTableSql, Engines) {
     EXPECT_NE(sql.find("ReplacingMergeTree(`_peerdb_version`, `_peerdb_is_deleted`) ORDER BY (`note`)"),
               sql.npos);
     EXPECT_NE(sql.find("allow_nullable_key = 1"), sql.npos);
+    EXPECT_NE(sql.find("allow_experimental_replacing_merge_with_cleanup = 1"), sql.npos);
     plan.engine = TableEngine::kMergeTree;
     plan.sorting_key.clear();
     EXPECT_TRUE(create_table_sql(plan).ends_with(
         "ENGINE = MergeTree ORDER BY tuple() SETTINGS non_replicated_deduplication_window = 10000"));
     plan.engine = TableEngine::kNull;
     EXPECT_TRUE(create_table_sql(plan).ends_with("ENGINE = Null"));
+}
+
+TEST(OnCluster, EveryStatementGoesToAllServers) {
+    TablePlan plan = orders();
+    std::string sql = create_table_sql(plan, "main");
+    EXPECT_TRUE(
+        sql.starts_with("CREATE TABLE IF NOT EXISTS `shop`.`orders` ON CLUSTER `main` (`id` Int32, "));
+    EXPECT_TRUE(
+        sql.ends_with("ENGINE = ReplicatedReplacingMergeTree(`_peerdb_version`) ORDER BY (`id`, `at`) "
+                      "SETTINGS replicated_deduplication_window = 10000"));
+    plan.engine = TableEngine::kMergeTree;
+    plan.sorting_key.clear();
+    EXPECT_TRUE(create_table_sql(plan, "main")
+                    .ends_with("ENGINE = ReplicatedMergeTree ORDER BY tuple() SETTINGS "
+                               "replicated_deduplication_window = 10000"));
+    plan.engine = TableEngine::kNull;
+    EXPECT_TRUE(create_table_sql(plan, "main").ends_with("ENGINE = Null"));
+    EXPECT_EQ(create_database_sql("a b", "m`"), "CREATE DATABASE IF NOT EXISTS `a b` ON CLUSTER `m\\``");
+    EXPECT_EQ(truncate_table_sql("d", "t", "m"), "TRUNCATE TABLE `d`.`t` ON CLUSTER `m`");
+    EXPECT_EQ(drop_table_sql("d", "t", "m"), "DROP TABLE IF EXISTS `d`.`t` ON CLUSTER `m` SYNC");
+    EXPECT_EQ(rename_table_sql("d", "t", "u", "m"), "RENAME TABLE `d`.`t` TO `d`.`u` ON CLUSTER `m`");
+    EXPECT_EQ(exchange_tables_sql("d", "t", "u", "m"), "EXCHANGE TABLES `d`.`t` AND `d`.`u` ON CLUSTER `m`");
+    EXPECT_EQ(drop_table_sql("d", "t", ""), "DROP TABLE IF EXISTS `d`.`t` SYNC");
 }
 
 TEST(Differences, WhatFitsFits) {
@@ -144,6 +172,51 @@ TEST_F(SchemaTest, OddNames) {
     client_.query("DROP DATABASE " + quote_target_identifier(plan.target_database));
 }
 
+TEST_F(SchemaTest, DeletedRowsLeaveWithDeleteOnMerge) {
+    TablePlan plan = orders(database_);
+    plan.delete_on_merge = true;
+    create_table(client_, plan);
+    const std::string table = quoted_target(database_, "orders");
+    auto write = [&] {
+        client_.query("INSERT INTO " + table +
+                      " (id, _peerdb_is_deleted, _peerdb_version) VALUES (1, 0, 1), (2, 0, 1)");
+        client_.query("INSERT INTO " + table + " (id, _peerdb_is_deleted, _peerdb_version) VALUES (1, 1, 2)");
+    };
+    const std::string stored = "SELECT count(), sum(_peerdb_is_deleted) FROM " + table;
+    write();
+    client_.query("OPTIMIZE TABLE " + table + " FINAL");
+    EXPECT_EQ(client_.query(stored), "2\t1");
+    client_.query("OPTIMIZE TABLE " + table + " FINAL CLEANUP");
+    EXPECT_EQ(client_.query(stored), "1\t0");
+    // By itself too, once the partition is quiet for long enough.
+    client_.query("TRUNCATE TABLE " + table);
+    client_.query("ALTER TABLE " + table + " MODIFY SETTING min_age_to_force_merge_seconds = 1");
+    write();
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(100);
+    while (client_.query(stored) != "1\t0" && std::chrono::steady_clock::now() < deadline) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    EXPECT_EQ(client_.query(stored), "1\t0");
+}
+
+TEST_F(SchemaTest, ATargetThatDeletesOtherwiseIsRefused) {
+    for (bool delete_on_merge : {false, true}) {
+        TablePlan plan = orders(database_);
+        plan.delete_on_merge = delete_on_merge;
+        create_table(client_, plan);
+        plan.delete_on_merge = !delete_on_merge;
+        try {
+            check_target(client_, plan);
+            ADD_FAILURE() << "no error";
+        } catch (const Error& error) {
+            EXPECT_NE(std::string(error.what()).find("_peerdb_is_deleted as its is_deleted"),
+                      std::string::npos)
+                << error.what();
+        }
+        drop_table(client_, database_, "orders");
+    }
+}
+
 TEST_F(SchemaTest, AnotherTableIsRefused) {
     TablePlan plan = orders(database_);
     client_.query("CREATE TABLE " + quoted_target(database_, "orders") + " (id String) ENGINE = Log");
@@ -157,6 +230,17 @@ TEST_F(SchemaTest, AnotherTableIsRefused) {
         EXPECT_NE(text.find("column id is String and should be Int32"), text.npos) << text;
         EXPECT_NE(text.find("_peerdb_version (UInt64) is missing"), text.npos) << text;
         EXPECT_NE(text.find("choose another targetTable"), text.npos) << text;
+    }
+}
+
+TEST_F(SchemaTest, ClickHouseReadsWhatIsMeantForACluster) {
+    // There is none here to run it on, but the server's own parser says how it understands the statement.
+    for (const std::string& sql :
+         {create_table_sql(orders(), "main"), create_database_sql("d", "main"),
+          truncate_table_sql("d", "t", "main"), drop_table_sql("d", "t", "main"),
+          rename_table_sql("d", "t", "u", "main"), exchange_tables_sql("d", "t", "u", "main")}) {
+        std::string read = client_.query("SELECT formatQuerySingleLine(" + quote_target_literal(sql) + ")");
+        EXPECT_NE(read.find(" ON CLUSTER main"), read.npos) << read;
     }
 }
 

@@ -4,7 +4,9 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -12,6 +14,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <spdlog/spdlog.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,7 +40,7 @@ Error failure(const std::string& message, const std::string& hint = {}) {
     return Error(Disposition::kFailPipe, "start ClickHouse", message, hint);
 }
 
-// Closes what it holds. Descriptors that the child must not see are opened with O_CLOEXEC.
+// Closes what it holds.
 struct SpawnPlan {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -66,6 +69,15 @@ std::optional<Endpoint> find_running_engine(const std::filesystem::path& data_di
     if (!engine_answers(endpoint.http_port, endpoint.user, endpoint.password)) return {};
     endpoint.url = fmt::format("http://127.0.0.1:{}", endpoint.http_port);
     return endpoint;
+}
+
+bool engine_is_held(const std::filesystem::path& data_dir) {
+    const std::filesystem::path path = data_dir / "clickhouse" / "lock";
+    const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+    if (file < 0) return false;
+    const bool held = ::flock(file, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    ::close(file);
+    return held;
 }
 
 Engine::Engine(EngineOptions options) : options_(std::move(options)) {}
@@ -119,6 +131,29 @@ void Engine::try_to_start() {
     }
 }
 
+namespace {
+
+/// What the engine inherits: any other variable may hold a key or a password.
+std::vector<char*> environment_of_engine() {
+    std::vector<char*> kept;
+    for (char** variable = environ; *variable != nullptr; ++variable) {
+        const std::string_view text(*variable), name = text.substr(0, text.find('='));
+        constexpr std::string_view kNames[] = {"PATH",          "HOME",        "USER",   "TZ",
+                                               "TZDIR",         "LANG",        "TMPDIR", "LD_LIBRARY_PATH",
+                                               "SSL_CERT_FILE", "SSL_CERT_DIR"};
+        const bool listed = std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
+        // Of the sanitizers and malloc: how the process itself is run.
+        const bool of_process = name.starts_with("LC_") || name == "ASAN_OPTIONS" ||
+                                name == "UBSAN_OPTIONS" || name == "TSAN_OPTIONS" || name == "LSAN_OPTIONS" ||
+                                name == "MALLOC_ARENA_MAX";
+        if (listed || of_process) kept.push_back(*variable);
+    }
+    kept.push_back(nullptr);
+    return kept;
+}
+
+}  // namespace
+
 void Engine::spawn() {
     int input[2];
     if (pipe2(input, O_CLOEXEC) != 0) throw failure(fmt::format("pipe: {}", std::strerror(errno)));
@@ -131,6 +166,9 @@ void Engine::spawn() {
     posix_spawn_file_actions_adddup2(&plan.actions, STDOUT_FILENO, STDERR_FILENO);
     // The child holds the directory's lock too: it is free only when both are gone.
     posix_spawn_file_actions_adddup2(&plan.actions, files_->lock_descriptor(), kLockInChild);
+    // And nothing else of ours: libraries open sockets without O_CLOEXEC, which would live as long as the
+    // child.
+    posix_spawn_file_actions_addclosefrom_np(&plan.actions, kLockInChild + 1);
     // A session of its own: Ctrl-C on our terminal is for us, and we stop the engine last.
     sigset_t none;
     sigemptyset(&none);
@@ -141,9 +179,10 @@ void Engine::spawn() {
                                library_.string()};
     char* argv[] = {arguments[0].data(), arguments[1].data(), arguments[2].data(), arguments[3].data(),
                     nullptr};
+    std::vector<char*> environment = environment_of_engine();
     pid_t child = -1;
-    const int code =
-        posix_spawn(&child, options_.helper.c_str(), &plan.actions, &plan.attributes, argv, environ);
+    const int code = posix_spawn(&child, options_.helper.c_str(), &plan.actions, &plan.attributes, argv,
+                                 environment.data());
     close(input[0]);
     if (code != 0) {
         close(input[1]);

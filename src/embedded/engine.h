@@ -49,6 +49,10 @@ struct Endpoint {
 /// Takes no lock and starts nothing: for commands that only look, beside a `penstock run`.
 std::optional<Endpoint> find_running_engine(const std::filesystem::path& data_dir);
 
+/// True while any process holds the engine of this data directory, also one that is about to end: the engine
+/// of a process that was killed writes its data out before it lets go.
+bool engine_is_held(const std::filesystem::path& data_dir);
+
 /// One engine on one data directory. start and stop are for one owner thread; the const functions may be
 /// called from any thread while it runs.
 class Engine {

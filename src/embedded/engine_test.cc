@@ -90,11 +90,28 @@ bool contains(const std::string& text, const std::string& part) {
     return text.find(part) != std::string::npos;
 }
 
+TEST(Engine, HoldsNoDescriptorOfItsParent) {
+    int ends[2];  // as the libraries for the source and the destination make their sockets: without O_CLOEXEC
+    ASSERT_EQ(pipe(ends), 0);
+    const TemporaryDirectory directory;
+    Engine engine({.data_dir = directory.path()});
+    engine.start();
+    const fs::path ours = fs::read_symlink("/proc/self/fd/" + std::to_string(ends[1]));
+    for (const auto& entry : fs::directory_iterator("/proc/" + std::to_string(engine.pid()) + "/fd")) {
+        std::error_code closed_meanwhile;
+        EXPECT_NE(fs::read_symlink(entry.path(), closed_meanwhile), ours) << entry.path();
+    }
+    close(ends[0]);
+    close(ends[1]);
+}
+
 TEST(Engine, AnswersAndKeepsItsSecretsAndStopsWithoutATrace) {
     const TemporaryDirectory directory;
     Engine engine({.data_dir = directory.path()});
     EXPECT_FALSE(engine.running());
+    setenv("SHOP_PASSWORD", "of a pipe file", 1);
     engine.start();
+    unsetenv("SHOP_PASSWORD");
     EXPECT_TRUE(engine.running());
     const Endpoint at = engine.endpoint();
     EXPECT_EQ(query(at, "SELECT currentUser(), timezone()"), "penstock\tUTC\n");
@@ -115,6 +132,8 @@ TEST(Engine, AnswersAndKeepsItsSecretsAndStopsWithoutATrace) {
     const std::string process = "/proc/" + std::to_string(engine.pid());
     EXPECT_FALSE(contains(read_file(process + "/cmdline"), at.password));
     EXPECT_FALSE(contains(read_file(process + "/environ"), at.password));
+    EXPECT_FALSE(contains(read_file(process + "/environ"), "SHOP_PASSWORD"));
+    EXPECT_TRUE(contains(read_file(process + "/environ"), "PATH="));
     EXPECT_FALSE(contains(read_file(engine.log_file()), at.password));
 
     const std::optional<Endpoint> found = find_running_engine(directory.path());

@@ -8,21 +8,18 @@ namespace penstock {
 
 namespace {
 
-/// A column's header: its name and type. `scratch` is reused.
-void write_header(std::string_view name, std::string_view type, ByteBuffer& scratch, Compressor& out) {
-    scratch.clear();
-    scratch.append_varint(name.size());
-    scratch.append(name);
-    scratch.append_varint(type.size());
-    scratch.append(type);
-    out.write(scratch.span());
-}
+constexpr size_t kSentAtOnce = size_t{256} << 10;  // of compressed bytes
 
 void check_rows(const Block& block, const TargetColumn& column, const BlockColumn& data) {
     uint32_t width = data.type().width();
     bool nulls_match = data.nulls().size() == (data.type().nullable ? block.rows : 0);
     bool values_match =
         width != 0 ? data.values().size() == block.rows * width : data.values().size() >= block.rows;
+    if (data.type().kind == TargetKind::kFloat32Array) {
+        ByteSpan ends = data.array_ends();
+        values_match = ends.size() == block.rows * 8 &&
+                       data.values().size() == (ends.empty() ? 0 : load_le<8>(&ends.back() - 7) * 4);
+    }
     if (nulls_match && values_match) return;
     throw Error(Disposition::kFailPipe, "encode a block",
                 fmt::format("column {} holds {} bytes of values and {} of NULL marks, which is not {} rows",
@@ -42,22 +39,82 @@ std::vector<std::string> native_column_names(const TablePlan& plan) {
     return names;
 }
 
-void encode_native(const Block& block, Compressor& out) {
-    const std::vector<TargetColumn>& columns = block.plan->columns;
-    ByteBuffer scratch;
-    scratch.append_varint(columns.size() + 2);
-    scratch.append_varint(block.rows);
-    out.write(scratch.span());
-    for (size_t i = 0; i < columns.size(); ++i) {
-        check_rows(block, columns[i], block.columns[i]);
-        write_header(columns[i].name, columns[i].type.wire_name(), scratch, out);
-        out.write(block.columns[i].nulls());
-        out.write(block.columns[i].values());
+ByteSpan NativeReader::header(std::string_view name, std::string_view type) {
+    scratch_.clear();
+    scratch_.append_varint(name.size());
+    scratch_.append(name);
+    scratch_.append_varint(type.size());
+    scratch_.append(type);
+    return scratch_.span();
+}
+
+ByteSpan NativeReader::next() {
+    const std::vector<TargetColumn>& columns = block_.plan->columns;
+    if (step_ == Step::kBlock) {
+        step_ = Step::kHeader;
+        scratch_.append_varint(columns.size() + 2);
+        scratch_.append_varint(block_.rows);
+        return scratch_.span();
     }
-    write_header(MetaColumns::kIsDeleted, "UInt8", scratch, out);
-    out.write(block.is_deleted.span());
-    write_header(MetaColumns::kVersion, "UInt64", scratch, out);
-    out.write(block.version.span());
+    // Two columns of ours follow those of the plan. A piece may be empty: no NULL marks, no rows.
+    while (column_ < columns.size() + 2) {
+        const size_t ours = column_ < columns.size() ? 0 : column_ - columns.size() + 1;
+        ByteSpan piece;
+        switch (step_) {
+            case Step::kBlock:
+            case Step::kHeader:
+                step_ = Step::kNulls;
+                if (ours == 1) return header(MetaColumns::kIsDeleted, "UInt8");
+                if (ours == 2) return header(MetaColumns::kVersion, "UInt64");
+                check_rows(block_, columns[column_], block_.columns[column_]);
+                return header(columns[column_].name, columns[column_].type.wire_name());
+            case Step::kNulls:
+                step_ = Step::kArrayEnds;
+                if (ours == 0) piece = block_.columns[column_].nulls();
+                break;
+            case Step::kArrayEnds:
+                step_ = Step::kValues;
+                if (ours == 0) piece = block_.columns[column_].array_ends();
+                break;
+            case Step::kValues:
+                step_ = Step::kHeader;
+                if (ours == 0) piece = block_.columns[column_].values();
+                if (ours == 1) piece = block_.is_deleted.span();
+                if (ours == 2) piece = block_.version.span();
+                ++column_;
+                break;
+        }
+        if (!piece.empty()) return piece;
+    }
+    return {};
+}
+
+ByteSpan NativeFrame::next() {
+    buffer_.clear();
+    if (!std::exchange(begun_, true)) compressor_.begin(buffer_);
+    while (!ended_ && buffer_.size() < kSentAtOnce) {
+        if (reader_) {
+            ByteSpan piece = reader_->next();
+            if (!piece.empty()) {
+                if (compressor_.compression() == Compression::kNone) return piece;
+                compressor_.write(piece);
+                continue;
+            }
+            reader_.reset();
+        }
+        if (const Block* block = next_block_()) {
+            reader_.emplace(*block);
+        } else {
+            compressor_.finish();
+            ended_ = true;
+        }
+    }
+    return buffer_.span();
+}
+
+void encode_native(const Block& block, Compressor& out) {
+    NativeReader reader(block);
+    for (ByteSpan piece = reader.next(); !piece.empty(); piece = reader.next()) out.write(piece);
 }
 
 }  // namespace penstock

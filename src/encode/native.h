@@ -7,7 +7,10 @@
 //
 // Several blocks may follow one another in one body.
 
+#include <functional>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "encode/compress.h"
@@ -18,6 +21,47 @@ namespace penstock {
 /// The columns that encode_native writes, in order: those of the plan, then _peerdb_is_deleted and
 /// _peerdb_version. _peerdb_synced_at is left to its DEFAULT. Every engine gets the same columns.
 std::vector<std::string> native_column_names(const TablePlan& plan);
+
+/// The bytes of a block, piece by piece. Column buffers are given as they are, without a copy. The block
+/// outlives the reader and does not change while it is read.
+class NativeReader {
+  public:
+    explicit NativeReader(const Block& block) : block_(block) {}
+
+    /// The next piece, valid until the next call; empty at the end. Throws Error(kFailPipe) when a column's
+    /// rows do not match the block's: a bug, caught before it is data.
+    ByteSpan next();
+
+  private:
+    ByteSpan header(std::string_view name, std::string_view type);
+
+    const Block& block_;
+    ByteBuffer scratch_;
+    size_t column_ = 0;
+    /// What comes next: of the block, of the column.
+    enum class Step { kBlock, kHeader, kNulls, kArrayEnds, kValues } step_ = Step::kBlock;
+};
+
+/// One frame over many blocks, made piece by piece as it is sent. One thread.
+class NativeFrame {
+  public:
+    /// Gives the next block, null at the end; the block before is not used any more.
+    using NextBlock = std::function<const Block*()>;
+    /// Compressor and buffer are used by nobody else until the end.
+    NativeFrame(Compressor& compressor, ByteBuffer& buffer, NextBlock next_block)
+        : compressor_(compressor), buffer_(buffer), next_block_(std::move(next_block)) {}
+
+    /// The next bytes of the frame, valid until the next call; empty at the end. Uncompressed bytes are the
+    /// blocks' own, without a copy.
+    ByteSpan next();
+
+  private:
+    Compressor& compressor_;
+    ByteBuffer& buffer_;
+    NextBlock next_block_;
+    std::optional<NativeReader> reader_;  // of the block under way
+    bool begun_ = false, ended_ = false;
+};
 
 /// Writes the block into the open frame of `out`. Column buffers go in as they are, without a copy between.
 /// Throws Error(kFailPipe) when a column's rows do not match the block's: a bug, caught before it is data.

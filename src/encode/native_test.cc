@@ -50,6 +50,29 @@ TEST(Native, KnownBytes) {
     EXPECT_EQ(as_text(bytes.span()), expected);
 }
 
+TEST(Native, ArraysAreTheirEndsThenTheirElements) {
+    TablePlan plan;
+    plan.columns = {{"v", {TargetKind::kFloat32Array, false, 0, 0}, 0}};
+    Block block(plan);
+    const uint8_t floats[] = {0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0};  // 1, -2
+    block.columns[0].append_floats(floats);
+    block.finish_row(1, false);
+    block.columns[0].append_null();
+    block.finish_row(2, false);
+    block.columns[0].append_floats(ByteSpan(floats).first(4));
+    block.finish_row(3, false);
+    using namespace std::string_literals;
+    std::string expected =
+        "\x01v\x0e"s
+        "Array(Float32)\x02\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0"s
+        "\0\0\x80\x3f\0\0\0\xc0\0\0\x80\x3f"s;
+    ByteBuffer bytes = encoded(block);
+    EXPECT_EQ(as_text(bytes.span()).substr(2, expected.size()), expected);
+
+    block.finish_row(4, false);  // without a value
+    EXPECT_THROW(encoded(block), Error);
+}
+
 TEST(Native, AnEmptyBlockIsHeadersOnly) {
     TablePlan plan = two_columns();
     ByteBuffer bytes = encoded(Block(plan));

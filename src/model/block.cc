@@ -13,11 +13,25 @@ size_t Block::bytes() const {
     return total;
 }
 
+void Block::mark(Mark& mark) const {
+    mark.columns.clear();
+    for (const BlockColumn& column : columns) mark.columns.push_back(column.mark());
+    mark.rows = rows;
+}
+
+void Block::roll_back(const Mark& mark) {
+    for (size_t i = 0; i < columns.size(); ++i) columns[i].roll_back(mark.columns[i]);
+    is_deleted.truncate(mark.rows);
+    version.truncate(mark.rows * 8);
+    rows = mark.rows;
+}
+
 void Block::clear() {
     for (BlockColumn& column : columns) column.clear();
     is_deleted.clear();
     version.clear();
     rows = 0;
+    distinct_keys = true;
 }
 
 }  // namespace penstock

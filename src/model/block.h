@@ -1,7 +1,8 @@
 #pragma once
 // Rows on their way to ClickHouse, column by column, already in the body layout of the Native format:
-// per column, a byte per row for NULL (Nullable columns only), then the values. Fixed-width values are
-// little-endian; strings are VarUInt length and bytes.
+// per column, a byte per row for NULL (Nullable columns only) or the end of each row's array (UInt64, counted
+// in elements from the block's start), then the values. Fixed-width values are little-endian; strings are
+// VarUInt length and bytes.
 
 #include <cstdint>
 #include <string>
@@ -18,8 +19,11 @@ class BlockColumn {
     explicit BlockColumn(TargetType type) : type_(type), width_(type.width()) {}
 
     const TargetType& type() const { return type_; }
-    ByteSpan nulls() const { return nulls_.span(); }  ///< empty unless the type is Nullable
+    /// Empty unless the type is Nullable.
+    ByteSpan nulls() const { return is_array() ? ByteSpan() : nulls_.span(); }
     ByteSpan values() const { return values_.span(); }
+    /// Empty unless the type is an array.
+    ByteSpan array_ends() const { return is_array() ? nulls_.span() : ByteSpan(); }
     size_t bytes() const { return nulls_.size() + values_.size(); }
 
     /// T's size must be the type's width.
@@ -38,10 +42,17 @@ class BlockColumn {
         values_.append_varint(text.size());
         values_.append(text);
     }
+    /// An array of Float32: their bytes, a multiple of four.
+    void append_floats(ByteSpan floats) {
+        values_.append(floats);
+        nulls_.append_value<uint64_t>(values_.size() / sizeof(float));
+    }
     /// NULL; the type's default value when the column is not Nullable (allowNullableColumns: false).
     void append_null() {
         if (type_.nullable) nulls_.push_back(1);
-        if (width_ == 0) {
+        if (is_array()) {
+            append_floats({});
+        } else if (width_ == 0) {
             values_.push_back(0);
         } else {
             std::memset(values_.extend(width_), 0, width_);
@@ -57,10 +68,24 @@ class BlockColumn {
         adjusted_ = 0;
     }
 
+    /// Where the column ends now; roll_back returns there.
+    struct Mark {
+        size_t nulls = 0, values = 0;
+        uint64_t adjusted = 0;
+    };
+    Mark mark() const { return {nulls_.size(), values_.size(), adjusted_}; }
+    void roll_back(const Mark& mark) {
+        nulls_.truncate(mark.nulls);
+        values_.truncate(mark.values);
+        adjusted_ = mark.adjusted;
+    }
+
   private:
+    bool is_array() const { return type_.kind == TargetKind::kFloat32Array; }
+
     TargetType type_;
     uint32_t width_;
-    ByteBuffer nulls_;
+    ByteBuffer nulls_;  // or the ends of arrays, which are never Nullable
     ByteBuffer values_;
     uint64_t adjusted_ = 0;
 };
@@ -75,6 +100,7 @@ struct Block {
     ByteBuffer is_deleted;  ///< UInt8 each
     ByteBuffer version;     ///< UInt64 each
     uint64_t rows = 0;
+    bool distinct_keys = true;  ///< no two rows share a key of the source: none is an update or a deletion
 
     /// Completes the row whose values were just appended to every column.
     void finish_row(uint64_t row_version, bool deleted) {
@@ -84,6 +110,15 @@ struct Block {
     }
     size_t bytes() const;  ///< of all columns; O(columns)
     void clear();          ///< keeps the memory
+
+    /// The end of the block between two rows, so that what is appended after it, also a row that was not
+    /// finished, can be taken back. Reusable: it keeps its memory.
+    struct Mark {
+        std::vector<BlockColumn::Mark> columns;
+        uint64_t rows = 0;
+    };
+    void mark(Mark& mark) const;
+    void roll_back(const Mark& mark);
 };
 
 }  // namespace penstock

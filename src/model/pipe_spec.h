@@ -21,9 +21,17 @@ enum class InvalidDatePolicy : uint8_t {
     kError = 3,  ///< the pipe fails with table, column and value
 };
 
+/// How a geometry is written. Our extension: settings.geometry.
+enum class GeometryText : uint8_t {
+    kWkt = 1,   ///< POINT(1 2)
+    kEwkt = 2,  ///< SRID=4326;POINT(1 2)
+};
+
 struct SourceSettings {
     uint64_t sync_interval_seconds = 60;  ///< at least 1
-    uint64_t pull_batch_size = 100'000;   ///< rows, at least 1
+    /// Our extension: settings.syncIntervalMilliseconds, instead of the seconds; 0: they count.
+    uint64_t sync_interval_milliseconds = 0;
+    uint64_t pull_batch_size = 100'000;  ///< rows, at least 1
     ReplicationMode mode = ReplicationMode::kCdc;
     ReplicationMechanism mechanism = ReplicationMechanism::kGtid;
     bool use_compression = false;  ///< MySQL protocol compression
@@ -31,10 +39,16 @@ struct SourceSettings {
     uint32_t initial_load_parallelism = 4;           ///< partitions of one table at once, at least 1
     uint64_t snapshot_rows_per_partition = 100'000;  ///< at least 1000
     uint32_t snapshot_parallel_tables = 1;           ///< at least 1
+    /// Our extensions: what all readers of the initial load together take from the source; 0: no limit.
+    uint64_t snapshot_max_rows_per_second = 0, snapshot_max_bytes_per_second = 0;
     bool delete_on_merge = false;
     InvalidDatePolicy invalid_dates = InvalidDatePolicy::kClamp;
     bool tinyint1_as_bool = true;  ///< our extension: settings.tinyInt1 = "bool" | "int8"
+    GeometryText geometry = GeometryText::kWkt;
 };
+
+/// Added to a target's name while a resync loads its successor.
+constexpr const char* kResyncSuffix = "_resync";
 
 struct TableMapping {
     std::string source_database;

@@ -324,8 +324,7 @@ bool Position::reached(const Position& other) const {
     if (value_.index() != other.value_.index()) {
         throw Error(Disposition::kFailPipe, "position",
                     "cannot compare '" + to_string() + "' with '" + other.to_string() + "'",
-                    "The replication mechanism or the server's flavour changed; load the pipe anew (another "
-                    "name, empty targets)");
+                    "The replication mechanism or the server's flavour changed; resync the pipe");
     }
     if (mysql() != nullptr) return mysql()->contains(*other.mysql());
     if (mariadb() != nullptr) return mariadb()->contains(*other.mariadb());

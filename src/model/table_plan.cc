@@ -88,6 +88,14 @@ void plan_columns(TablePlan& plan, const TableMapping& mapping, const SourceSett
     }
 }
 
+/// True when the labels tell every two values of an ENUM or SET apart: an ENUM's '' may be an empty label or
+/// no label, a SET's text says nothing of an empty one.
+bool labels_tell_apart(std::vector<std::string> labels) {
+    std::sort(labels.begin(), labels.end());
+    return (labels.empty() || !labels.front().empty()) &&
+           std::adjacent_find(labels.begin(), labels.end()) == labels.end();
+}
+
 /// Rows of the source that differ must never be one row of the target: the columns that tell them apart
 /// there follow the chosen ones, and no key column takes a type or a NULL that would merge values.
 void complete_sorting_key(TablePlan& plan) {
@@ -111,6 +119,20 @@ void complete_sorting_key(TablePlan& plan) {
                  fmt::format("column {} of the sorting key can be NULL, which would become its default value",
                              column.name),
                  "Set allowNullableColumns to true, or choose other sortingKeys");
+        }
+        // A column that only sorts need not tell rows apart; without a key at the source, all must.
+        const std::vector<uint32_t>& identity = plan.source.key;
+        bool identifies =
+            identity.empty() || std::find(identity.begin(), identity.end(), column.source) != identity.end();
+        if (identifies && !labels_tell_apart(source.labels)) {
+            fail(
+                plan.source,
+                fmt::format(
+                    "column {} of the sorting key has a label that is empty or there twice, so two of "
+                    "its values become one",
+                    column.name),
+                "Set tableEngine to MergeTree to keep every change as a row, or give the table a key without "
+                "it");
         }
         if (column.type.kind == TargetKind::kBool)
             column.type.kind = integer_kind(source.type, source.is_unsigned);
@@ -203,6 +225,7 @@ TargetType target_type_of(const SourceColumn& column, const SourceSettings& sett
         case SourceType::kBlob:
         case SourceType::kSet:
         case SourceType::kJson:
+        case SourceType::kGeometry:
             type.kind = TargetKind::kString;
             return type;
         case SourceType::kEnum:
@@ -221,6 +244,20 @@ TargetType target_type_of(const SourceColumn& column, const SourceSettings& sett
         case SourceType::kTime:
             type.kind = has_time64 ? TargetKind::kTime64 : TargetKind::kDateTime64;
             type.scale = 6;
+            return type;
+        case SourceType::kVector:
+            // ClickHouse has no Nullable arrays. NULL is the empty one, which no source can hold.
+            type.kind = TargetKind::kFloat32Array;
+            type.nullable = false;
+            return type;
+        case SourceType::kUuid:
+            type.kind = TargetKind::kUuid;
+            return type;
+        case SourceType::kInet4:
+            type.kind = TargetKind::kIpv4;
+            return type;
+        case SourceType::kInet6:
+            type.kind = TargetKind::kIpv6;
             return type;
         case SourceType::kUnsupported:
             break;
@@ -241,6 +278,7 @@ TablePlan make_table_plan(uint32_t id, const TableSchema& schema, const TableMap
     plan.engine = mapping.engine;
     plan.delete_on_merge = spec.settings.delete_on_merge;
     plan.invalid_dates = spec.settings.invalid_dates;
+    plan.geometry = spec.settings.geometry;
     plan_columns(plan, mapping, spec.settings, has_time64);
     plan_sorting_key(plan, mapping);
     if (!mapping.partition_key.empty()) {

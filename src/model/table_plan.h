@@ -34,6 +34,7 @@ struct TablePlan {
     TableEngine engine = TableEngine::kReplacingMergeTree;
     bool delete_on_merge = false;
     InvalidDatePolicy invalid_dates = InvalidDatePolicy::kClamp;
+    GeometryText geometry = GeometryText::kWkt;
     std::vector<TargetColumn> columns;  ///< excluded ones left out; without the meta columns
     /// Indexes into columns; empty only for MergeTree and Null. A ReplacingMergeTree's ends with the source's
     /// key columns that were not chosen, so that it never merges different rows.

@@ -218,6 +218,34 @@ TEST(TablePlan, RowsThatDifferAtTheSourceDifferInTheTarget) {
     EXPECT_THROW(plan_of(schema, m, spec), Error);
 }
 
+// An ENUM's '' may be that label or the value of no label; a SET's "a" may or may not have the empty label
+// too.
+TEST(TablePlan, LabelsOfAKeyTellValuesApart) {
+    TableSchema schema = orders();
+    schema.columns[1] = column("size", SourceType::kEnum, "enum('','s')");
+    schema.columns[1].labels = {"", "s"};
+    schema.key = {1};
+    EXPECT_EQ(
+        error_of(schema, mapping()),
+        "plan the table: column size of the sorting key has a label that is empty or there twice, so two "
+        "of its values become one (table shop.orders). Set tableEngine to MergeTree to keep every change "
+        "as a row, or give the table a key without it");
+    schema.columns[1].labels = {"?", "s", "?"};
+    EXPECT_NE(error_of(schema, mapping()), "no error");
+    schema.columns[1].labels = {"m", "s"};
+    EXPECT_EQ(error_of(schema, mapping()), "no error");
+    schema.columns[1].labels = {"", "s"};
+    schema.key = {0};  // which tells rows apart, whatever else sorts them
+    TableMapping m = mapping();
+    m.use_custom_sorting_key = true;
+    m.sorting_keys = {"size"};
+    EXPECT_EQ(error_of(schema, m), "no error");
+    schema.key = {};
+    EXPECT_NE(error_of(schema, m), "no error");
+    m.engine = TableEngine::kMergeTree;
+    EXPECT_EQ(error_of(schema, m), "no error");
+}
+
 TEST(TablePlan, WithoutAKeyTheWayOutIsNamed) {
     TableSchema schema = orders();
     schema.key.clear();

@@ -32,6 +32,11 @@ enum class SourceType : uint8_t {
     kEnum = 21,
     kSet = 22,
     kJson = 23,         ///< MySQL's binary JSON; MariaDB's JSON is kText
+    kGeometry = 24,     ///< of any kind; values are SRID (4 bytes) and WKB
+    kVector = 25,       ///< MySQL 9's and MariaDB 11.7's: 4-byte floats
+    kUuid = 26,         ///< MariaDB
+    kInet4 = 27,        ///< MariaDB
+    kInet6 = 28,        ///< MariaDB
     kUnsupported = 255  ///< anything else; a mapping that includes it is refused with its name
 };
 
@@ -43,11 +48,12 @@ struct SourceColumn {
     bool nullable = false;
     bool generated = false;    ///< virtual or stored
     bool is_tinyint1 = false;  ///< tinyint(1): MySQL's BOOL
-    uint32_t length = 0;       ///< characters for char/varchar; bytes for binary/varbinary; bits for bit
-    uint8_t precision = 0;     ///< decimal: 1 to 65
-    uint8_t scale = 0;         ///< decimal: 0 to 30
-    uint8_t fsp = 0;           ///< fractional second digits, 0 to 6
-    std::string charset;       ///< of char, varchar, text, enum, set; empty elsewhere
+    bool compressed = false;   ///< MariaDB's COMPRESSED: the log has the compressed bytes
+    uint32_t length = 0;    ///< characters for char/varchar; bytes for binary/varbinary/vector; bits for bit
+    uint8_t precision = 0;  ///< decimal: 1 to 65
+    uint8_t scale = 0;      ///< decimal: 0 to 30
+    uint8_t fsp = 0;        ///< fractional second digits, 0 to 6
+    std::string charset;    ///< of char, varchar, text, enum, set; empty elsewhere
     std::vector<std::string> labels;  ///< enum and set members in order, utf8mb4
 
     bool operator==(const SourceColumn&) const = default;

@@ -44,6 +44,14 @@ std::string plain_name(const TargetType& type) {
             return fmt::format("DateTime64({}, 'UTC')", type.scale);
         case TargetKind::kTime64:
             return fmt::format("Time64({})", type.scale);
+        case TargetKind::kUuid:
+            return "UUID";
+        case TargetKind::kIpv4:
+            return "IPv4";
+        case TargetKind::kIpv6:
+            return "IPv6";
+        case TargetKind::kFloat32Array:
+            return "Array(Float32)";
     }
     return "String";
 }
@@ -73,6 +81,7 @@ uint32_t TargetType::width() const {
         case TargetKind::kFloat32:
         case TargetKind::kDecimal32:
         case TargetKind::kDate32:
+        case TargetKind::kIpv4:
             return 4;
         case TargetKind::kInt64:
         case TargetKind::kUInt64:
@@ -82,11 +91,14 @@ uint32_t TargetType::width() const {
         case TargetKind::kTime64:
             return 8;
         case TargetKind::kDecimal128:
+        case TargetKind::kUuid:
+        case TargetKind::kIpv6:
             return 16;
         case TargetKind::kDecimal256:
             return 32;
         case TargetKind::kString:
         case TargetKind::kLowCardinalityString:
+        case TargetKind::kFloat32Array:
             return 0;
     }
     return 0;

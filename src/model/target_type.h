@@ -28,6 +28,10 @@ enum class TargetKind : uint8_t {
     kDate32 = 18,                ///< Int32 days since 1970-01-01
     kDateTime64 = 19,            ///< Int64 ticks of 10^-scale s since 1970-01-01 UTC
     kTime64 = 20,                ///< Int64 ticks of 10^-scale s, signed
+    kUuid = 21,                  ///< two UInt64, the half that is printed first in front
+    kIpv4 = 22,                  ///< UInt32
+    kIpv6 = 23,                  ///< 16 bytes in network order
+    kFloat32Array = 24,          ///< never Nullable: ClickHouse has no NULL array
 };
 
 struct TargetType {
@@ -42,7 +46,7 @@ struct TargetType {
     std::string ddl_name() const;
     /// The type that a Native block declares: ddl_name() with LowCardinality taken off.
     std::string wire_name() const;
-    /// Bytes of one value; 0 for strings, which are stored as VarUInt length and bytes.
+    /// Bytes of one value; 0 for strings, which are stored as VarUInt length and bytes, and for arrays.
     uint32_t width() const;
 };
 

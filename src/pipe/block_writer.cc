@@ -1,5 +1,7 @@
 #include "pipe/block_writer.h"
 
+#include <utility>
+
 #include <spdlog/spdlog.h>
 
 #include "base/backoff.h"
@@ -14,24 +16,23 @@ BlockWriter::BlockWriter(const ClickHouseEndpoint& endpoint, Compression compres
     : client_(endpoint), compressor_(compression), progress_(progress), stop_(std::move(stop)) {}
 
 void BlockWriter::write(const Block& block, const std::string& token) {
-    body_.clear();
-    compressor_.begin(body_);
-    encode_native(block, compressor_);
-    compressor_.finish();
-
-    InsertRequest request;
+    InsertStream request;
     request.database = block.plan->target_database;
     request.table = block.plan->target_table;
     request.columns = native_column_names(*block.plan);
-    request.body = body_.span();
     request.content_encoding = compressor_.encoding();
     request.token = token;
-    request.rows = block.rows;
+    request.distinct_keys = block.distinct_keys;
 
     Backoff backoff(milliseconds(500), milliseconds(30'000));
     while (true) {
         try {
-            client_.insert(request);
+            // Encoded while it is sent, each time anew: the bytes are the same, and no copy is held.
+            const Block* left = &block;
+            NativeFrame frame(compressor_, body_, [&left] { return std::exchange(left, nullptr); });
+            request.next = [&frame] { return frame.next(); };
+            client_.require_written(client_.insert_stream(request), block.rows,
+                                    "insert into " + request.database + "." + request.table);
             return;
         } catch (Error& e) {
             e.at_table(request.database + "." + request.table);

@@ -1,5 +1,6 @@
 #include "pipe/change_stream.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <exception>
@@ -13,6 +14,8 @@
 #include "base/byte_queue.h"
 #include "batch/change_batcher.h"
 #include "pipe/chunk_applier.h"
+#include "pipe/prepared_reader.h"
+#include "pipe/stopped_tables.h"
 #include "source/binlog_stream.h"
 
 namespace penstock {
@@ -28,17 +31,20 @@ StreamPoint to_stream_point(const Checkpoint& c) {
 /// One connection to the source, from the checkpoint on.
 class Session {
   public:
-    Session(PipeContext& context, const std::stop_token& stop, std::function<void()> on_caught_up)
-        : context_(context),
-          stop_(stop),
-          on_caught_up_(std::move(on_caught_up)),
-          queue_(context.block_bytes) {}
+    Session(PipeContext& context, const std::stop_token& stop, FlowSignals& signals)
+        : context_(context), stop_(stop), signals_(signals), queue_(context.block_bytes) {}
 
     /// Returns on a stop; throws on any error, with both threads ended.
     void run() {
         read_start();
-        BinlogStream stream = BinlogStream::open(context_.spec.source, context_.source_info, start_.position);
-        announce_if_caught_up(start_.position);
+        if (signals_.only_settle && !replay_) return;
+        if (!signals_.only_settle) require_a_table_that_flows();
+        // A heartbeat closes what is due when nothing else comes.
+        BinlogStreamOptions options;
+        options.heartbeat = std::clamp(interval() / 2, milliseconds(20), options.heartbeat);
+        BinlogStream stream =
+            BinlogStream::open(context_.spec.source, context_.source_info, start_.position, options);
+        if (signals_.acknowledged) signals_.acknowledged(start_.position);
         std::exception_ptr apply_error;
         std::stop_source reading;  // ends the reading side: a stop from outside or an error of the other side
         std::stop_callback outside(stop_, [&] { reading.request_stop(); });
@@ -47,6 +53,7 @@ class Session {
             std::jthread applier([&] {
                 try {
                     apply_chunks();
+                    reading.request_stop();
                 } catch (...) {
                     apply_error = std::current_exception();
                     queue_.cancel();
@@ -55,13 +62,18 @@ class Session {
             });
             try {
                 read_changes(stream, reading.get_token());
-                queue_.cancel();  // a stop: what waits is dropped, what is being inserted is finished
+                if (ended_) {
+                    queue_.close();
+                } else {
+                    queue_.cancel();  // a stop: what waits is dropped, what is being inserted is finished
+                }
             } catch (const Error&) {
                 queue_.cancel();
                 if (!reading.stop_requested()) throw;
             }
         }
         if (apply_error) std::rethrow_exception(apply_error);
+        if (ended_ && !signals_.only_settle) require_a_table_that_flows();
     }
 
     bool made_progress() const { return made_progress_; }
@@ -73,7 +85,7 @@ class Session {
         std::optional<Checkpoint> checkpoint = catalog.checkpoint(context_.pipe_id);
         if (!checkpoint) {
             throw Error(Disposition::kFailPipe, "follow changes", "the pipe has no checkpoint",
-                        "Load the pipe anew (another name, empty targets)");
+                        "Resync the pipe");
         }
         start_ = to_stream_point(*checkpoint);
         MysqlConnection connection = MysqlConnection::open(context_.spec.source);
@@ -86,10 +98,18 @@ class Session {
             spdlog::info("replaying batch {} (versions {} to {})", intent->batch, intent->first_version,
                          intent->last_version);
         }
-        high_ = catalog.snapshot_high_position(context_.pipe_id);
         for (const TableRecord& table : catalog.tables(context_.pipe_id)) {
-            tables_.push_back({&context_.plans[table.table_index], table.exact_position});
+            MappedTable& mapped = tables_.emplace_back();
+            mapped.plan = &context_.plans[table.table_index];
+            mapped.loaded_until = table.exact_position;
+            mapped.joined = table.joined_position;
+            if (table.stopped()) mapped.stopped_from = table.stopped_from;
         }
+    }
+
+    void require_a_table_that_flows() const {
+        std::vector<TableRecord> tables = context_.catalog->tables(context_.pipe_id);
+        if (all_stopped(tables)) throw all_stopped_error(tables);
     }
 
     /// Throws when it is not and the position means nothing on another one.
@@ -101,7 +121,7 @@ class Session {
             throw Error(Disposition::kFailPipe, "follow changes",
                         "the source is another server (" + now + ", before " + before +
                             "); a file position has no meaning there",
-                        "Point the pipe at the server it began with, or load it anew");
+                        "Point the pipe at the server it began with, or resync the pipe");
         }
         return false;
     }
@@ -123,24 +143,55 @@ class Session {
         EventParser parser;
         ChangeBatcher batcher(std::move(tables_), start_, context_.block_bytes, replay_,
                               context_.source_info.lower_case_table_names != 0);
-        Clock::time_point deadline = Clock::now() + interval();
+        Clock::time_point opened = Clock::now();
         bool queue_open = true;
         const EventParser::Take take_event = [&](const Event& event) {
             batcher.feed(event, parser.header());
-            const bool close = should_close(batcher, deadline);
+            if (batcher.wanted()) queue_open = read_prepared(batcher, stop) && queue_open;
+            const bool close = should_close(batcher, opened);
             if (!close && !batcher.budget_reached()) return;
             queue_open = hand_over(batcher, close) && queue_open;
-            deadline = Clock::now() + interval();
+            ended_ = close && batcher.all_stopped();
+            opened = Clock::now();
         };
-        while (queue_open && !stop.stop_requested()) parser.parse_all(stream.next(), take_event);
+        bool connected = false;
+        while (queue_open && !ended_ && !stop.stop_requested()) {
+            parser.parse_all(stream.next(), take_event);
+            if (!std::exchange(connected, true)) context_.progress->set_trouble({});
+        }
+    }
+
+    /// The rows that an XA COMMIT commits, from where they were prepared. False when the other side has
+    /// ended.
+    bool read_prepared(ChangeBatcher& batcher, const std::stop_token& stop) {
+        bool queue_open = true;
+        try {
+            const PreparedTransaction wanted = *batcher.wanted();
+            read_prepared_transaction(context_.spec.source, context_.source_info, wanted,
+                                      batcher.wanted_before(), stop, [&](const Event& event) {
+                                          batcher.feed_prepared(event);
+                                          if (queue_open && batcher.budget_reached())
+                                              queue_open = hand_over(batcher, false);
+                                      });
+            batcher.end_prepared();
+        } catch (const Error& e) {
+            if (e.disposition() == Disposition::kRetry) throw;
+            batcher.lose_prepared(e);
+        }
+        return queue_open;
     }
 
     /// A batch closes between transactions, when it is full or due; a replayed one where it closed before.
-    bool should_close(const ChangeBatcher& batcher, Clock::time_point deadline) const {
+    bool should_close(const ChangeBatcher& batcher, Clock::time_point opened) const {
         if (batcher.replaying()) return batcher.must_close_now();
         if (!batcher.at_commit_edge()) return false;
-        return batcher.open_rows() >= context_.spec.settings.pull_batch_size || batcher.budget_reached() ||
-               (batcher.moved() && Clock::now() >= deadline);
+        if (batcher.all_stopped()) return true;
+        if (batcher.budget_reached()) return true;
+        // While ClickHouse takes what it has, the batch goes on growing: a few large parts cost it less than
+        // many small ones.
+        if (under_way_ > 0) return false;
+        return batcher.open_rows() >= context_.spec.settings.pull_batch_size ||
+               (batcher.moved() && Clock::now() >= opened + interval());
     }
 
     /// False when the other side has ended.
@@ -149,27 +200,31 @@ class Session {
         Chunk chunk = batcher.take(close);
         size_t bytes = 0;
         for (const Block& block : chunk.blocks) bytes += block.bytes();
+        ++under_way_;
         return queue_.push({std::move(chunk), block_bytes}, bytes);
     }
 
     milliseconds interval() const {
-        milliseconds wanted = std::chrono::seconds(context_.spec.settings.sync_interval_seconds);
-        return caught_up_ ? wanted : std::min(wanted, milliseconds(1000));
+        const SourceSettings& settings = context_.spec.settings;
+        milliseconds wanted = std::chrono::seconds(settings.sync_interval_seconds);
+        if (settings.sync_interval_milliseconds != 0)
+            wanted = milliseconds(settings.sync_interval_milliseconds);
+        return signals_.hurry ? std::min(wanted, milliseconds(1000)) : wanted;
     }
 
     void apply_chunks() {
         ChunkApplier applier(context_, stop_);
         while (std::optional<QueuedChunk> next = queue_.pop()) {
             applier.apply(next->chunk, next->block_bytes);
+            --under_way_;
             made_progress_ = true;
-            if (next->chunk.closes) announce_if_caught_up(next->chunk.to.position);
+            if (!next->chunk.closes) continue;
+            if (signals_.acknowledged) signals_.acknowledged(next->chunk.to.position);
+            if (signals_.only_settle) {
+                queue_.cancel();
+                return;
+            }
         }
-    }
-
-    void announce_if_caught_up(const Position& acknowledged) {
-        if (caught_up_ || !(high_.none() || acknowledged.reached(high_))) return;
-        caught_up_ = true;
-        on_caught_up_();
     }
 
     struct QueuedChunk {
@@ -179,29 +234,25 @@ class Session {
 
     PipeContext& context_;
     std::stop_token stop_;
-    std::function<void()> on_caught_up_;
+    FlowSignals& signals_;
     ByteQueue<QueuedChunk> queue_;
     StreamPoint start_;
     std::optional<Replay> replay_;
-    Position high_;
     std::vector<MappedTable> tables_;
-    std::atomic<bool> caught_up_{false};
+    bool ended_ = false;                // no table is left that flows, and all of before is handed over
+    std::atomic<size_t> under_way_{0};  // chunks handed over and not applied yet
     std::atomic<bool> made_progress_{false};
 };
 
 }  // namespace
 
-void follow_changes(PipeContext& context, std::stop_token stop, const std::function<void()>& on_caught_up) {
+void follow_changes(PipeContext& context, std::stop_token stop, FlowSignals& signals) {
     Backoff backoff(milliseconds(500), milliseconds(30'000));
-    bool announced = false;
-    auto announce_once = [&] {
-        if (std::exchange(announced, true)) return;
-        on_caught_up();
-    };
     while (!stop.stop_requested()) {
-        Session session(context, stop, announce_once);
+        Session session(context, stop, signals);
         try {
             session.run();
+            if (signals.only_settle) return;
         } catch (const Error& e) {
             if (stop.stop_requested() && e.disposition() == Disposition::kRetry) return;
             if (e.disposition() != Disposition::kRetry) throw;

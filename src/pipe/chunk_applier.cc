@@ -7,6 +7,10 @@
 #include <mutex>
 #include <thread>
 
+#include <spdlog/spdlog.h>
+
+#include "pipe/stopped_tables.h"
+
 namespace penstock {
 namespace {
 
@@ -38,6 +42,8 @@ void ChunkApplier::apply(const Chunk& chunk, size_t block_bytes) {
         batch_started_ms_ = now_ms();
         batch_blocks_ = batch_bytes_ = 0;
     }
+    // Before the intent: a replay of what follows has to know where the tables stopped.
+    if (!chunk.stops.empty()) stop_tables(chunk.stops);
     if (!chunk.blocks.empty()) {
         Intent intent;
         intent.batch = chunk.batch;
@@ -50,6 +56,17 @@ void ChunkApplier::apply(const Chunk& chunk, size_t block_bytes) {
         insert_blocks(chunk);
     }
     if (chunk.closes) commit(chunk);
+}
+
+void ChunkApplier::stop_tables(const std::vector<TableStop>& stops) {
+    std::vector<StoppedTable> stopped;
+    for (const TableStop& stop : stops) {
+        spdlog::error("table stopped: {}", stop.reason);
+        stopped.push_back({stop.table, stop.reason, stop.position, stop.from_version});
+    }
+    context_.catalog->stop_tables(context_.pipe_id, stopped);
+    if (context_.is_intake) return;
+    context_.progress->set_stopped_tables(stopped_text(context_.catalog->tables(context_.pipe_id)));
 }
 
 void ChunkApplier::insert_blocks(const Chunk& chunk) {
@@ -93,6 +110,11 @@ void ChunkApplier::commit(const Chunk& chunk) {
         RowCounts counts{c.inserted, c.updated, c.deleted, c.adjusted};
         if (counts == RowCounts{}) continue;
         stats.tables.push_back({i, counts});
+        for (size_t column = 0; column < c.adjusted_by_column.size(); ++column) {
+            if (c.adjusted_by_column[column] == 0) continue;
+            stats.adjusted_columns.push_back(
+                {i, context_.plans[i].columns[column].name, c.adjusted_by_column[column]});
+        }
         sum.inserted += c.inserted;
         sum.updated += c.updated;
         sum.deleted += c.deleted;

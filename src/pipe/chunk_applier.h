@@ -19,11 +19,13 @@ class ChunkApplier {
 
     /// Inserts the chunk's blocks, several tables at once; when it closes its batch, moves the checkpoint.
     /// Before the first block goes out the intent is durable, so that after a crash the same rows are cut
-    /// into the same blocks under the same tokens. Throws Error when a block could not be inserted; nothing
-    /// else is applied then and the batch is read again from the checkpoint.
+    /// into the same blocks under the same tokens; tables that stop are stored as stopped before that. Throws
+    /// Error when a block could not be inserted; nothing else is applied then and the batch is read again
+    /// from the checkpoint.
     void apply(const Chunk& chunk, size_t block_bytes);
 
   private:
+    void stop_tables(const std::vector<TableStop>& stops);
     void insert_blocks(const Chunk& chunk);
     void commit(const Chunk& chunk);
 

@@ -1,6 +1,7 @@
 #pragma once
 // What the stages of one running pipe share.
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -11,24 +12,37 @@
 #include "model/pipe_spec.h"
 #include "model/table_plan.h"
 #include "pipe/progress.h"
+#include "pipe/resource_budget.h"
 #include "source/server_info.h"
 
 namespace penstock {
 
-/// Set up by run_pipe before any stage starts and constant from then on; the catalog and the progress have
-/// their own locks. Plans are referred to by pointer: the vector is not resized while stages run.
+/// Set up by the pipe's runner before any stage starts and constant from then on; the catalog and the
+/// progress have their own locks. Plans are referred to by pointer: the vector is not resized while stages
+/// run.
 struct PipeContext {
     std::string pipe_id;
     PipeSpec spec;
+    bool is_intake = false;  ///< its tables are on their way into a pipe, which shows its own trouble
     ClickHouseEndpoint destination;
     ServerInfo source_info;
     std::vector<TablePlan> plans;                  ///< by TablePlan::id
     Compression compression = Compression::kZstd;  ///< of insert bodies
     Catalog* catalog = nullptr;
     Progress* progress = nullptr;
+    ResourceBudget* budget = nullptr;
     size_t block_bytes =
-        size_t{32} << 20;  ///< a block, and the rows of one chunk, are cut when they reach this
+        size_t{64} << 20;  ///< a block, and the rows of one chunk, are cut when they reach this
 };
+
+/// The size of a block of the initial load, whose workers hold three each: together no more than a flow holds
+/// of its blocks. Larger ones than the greatest gain nothing.
+inline size_t load_block_bytes(const PipeContext& context) {
+    const SourceSettings& settings = context.spec.settings;
+    const size_t workers = size_t{settings.initial_load_parallelism} * settings.snapshot_parallel_tables;
+    return std::clamp<size_t>(context.block_bytes / std::max<size_t>(workers, 1), size_t{64} << 10,
+                              size_t{8} << 20);
+}
 
 /// Rows of such a table stay as they were inserted: a row inserted twice stays twice.
 inline bool is_append_only(const TablePlan& plan) {

@@ -21,35 +21,75 @@ constexpr Row kTable[] = {
     {kProvisioning, kReady, kSetup},
     {kProvisioning, kStop, kPausing},
     {kProvisioning, kFail, kFailed},
+    {kProvisioning, kModify, kModifying},
+    {kProvisioning, kAddTables, kProvisioning},
+    {kProvisioning, kReload, kProvisioning},
 
     {kSetup, kSetupDoneLoad, kSnapshot},
     {kSetup, kSetupDoneFlow, kRunning},
     {kSetup, kStop, kPausing},
     {kSetup, kFail, kFailed},
+    {kSetup, kModify, kModifying},
+    {kSetup, kAddTables, kSetup},
+    {kSetup, kReload, kSetup},
 
     {kSnapshot, kSnapshotDoneFlow, kRunning},
     {kSnapshot, kSnapshotDoneEnd, kCompleted},
+    {kSnapshot, kSnapshotDoneSwap, kResync},
     {kSnapshot, kStop, kPausing},
     {kSnapshot, kFail, kFailed},
+    {kSnapshot, kModify, kModifying},
+    {kSnapshot, kAddTables, kSetup},
+    {kSnapshot, kReload, kSetup},
 
     {kRunning, kStop, kPausing},
     {kRunning, kRetry, kDegraded},
     {kRunning, kFail, kFailed},
+    {kRunning, kModify, kModifying},
+    {kRunning, kAddTables, kSetup},
+    {kRunning, kReload, kSetup},
 
     {kDegraded, kRecovered, kRunning},
     {kDegraded, kStop, kPausing},
     {kDegraded, kFail, kFailed},
+    {kDegraded, kModify, kModifying},
+    {kDegraded, kAddTables, kSetup},
+    {kDegraded, kReload, kSetup},
 
     {kPausing, kStopped, kPaused},
+    {kPausing, kStart, kWhereItWas},
     {kPausing, kFail, kFailed},
+    {kPausing, kModify, kModifying},
+    {kPausing, kAddTables, kSetup},
+    {kPausing, kReload, kSetup},
 
     {kPaused, kStart, kWhereItWas},
+    {kPaused, kModify, kModifying},
+    {kPaused, kAddTables, kSetup},
+    {kPaused, kReload, kSetup},
+
+    {kModifying, kModified, kWhereItWas},
+    {kModifying, kStop, kPausing},
+    {kModifying, kFail, kFailed},
+    {kModifying, kModify, kModifying},
+    {kModifying, kAddTables, kSetup},
+    {kModifying, kReload, kSetup},
+
+    {kResync, kSwappedFlow, kRunning},
+    {kResync, kSwappedEnd, kCompleted},
+    {kResync, kStop, kPausing},
+    {kResync, kFail, kFailed},
+    {kResync, kModify, kModifying},
+    {kResync, kAddTables, kSetup},
+    {kResync, kReload, kSetup},
+
+    {kCompleted, kReload, kSetup},
 
     {kFailed, kStart, kWhereItWas},
-
-    {kModifying, kFail, kFailed},
-
-    {kResync, kFail, kFailed},
+    {kFailed, kStop, kPausing},
+    {kFailed, kModify, kModifying},
+    {kFailed, kAddTables, kSetup},
+    {kFailed, kReload, kSetup},
 };
 
 struct StateName {
@@ -78,6 +118,13 @@ constexpr EventName kEventNames[] = {
     {kFail, "fail"},
     {kRetry, "retry"},
     {kRecovered, "recovered"},
+    {kModify, "modify"},
+    {kModified, "modified"},
+    {kAddTables, "add tables"},
+    {kReload, "resync"},
+    {kSnapshotDoneSwap, "snapshot done (exchange)"},
+    {kSwappedFlow, "exchanged (flow)"},
+    {kSwappedEnd, "exchanged (end)"},
 };
 
 constexpr auto kStates = [] {
@@ -120,12 +167,16 @@ PipeState resume_state_after(PipeState state, PipeState resume) {
     return resume;
 }
 
-PipeEvent setup_done_event(ReplicationMode mode) {
-    return mode == ReplicationMode::kCdcOnly ? kSetupDoneFlow : kSetupDoneLoad;
-}
-
 PipeEvent snapshot_done_event(ReplicationMode mode) {
     return mode == ReplicationMode::kSnapshot ? kSnapshotDoneEnd : kSnapshotDoneFlow;
+}
+
+PipeEvent swapped_event(ReplicationMode mode) {
+    return mode == ReplicationMode::kSnapshot ? kSwappedEnd : kSwappedFlow;
+}
+
+bool is_at_rest(PipeState state) {
+    return state == kPaused || state == kCompleted || state == kFailed;
 }
 
 std::string_view state_name(PipeState state) {

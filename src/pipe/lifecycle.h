@@ -38,6 +38,13 @@ enum class PipeEvent : uint8_t {
     kFail,              ///< an error that does not go away by itself
     kRetry,             ///< an error that may go away: the pipe tries again
     kRecovered,         ///< the retried work succeeded
+    kModify,            ///< a person removes tables or changes settings
+    kModified,          ///< they are removed or changed
+    kAddTables,         ///< a person adds tables, or Modifying has found some to add
+    kReload,            ///< a person wants tables loaded anew ("resync")
+    kSnapshotDoneSwap,  ///< the new targets are loaded and level with the old ones
+    kSwappedFlow,       ///< they have taken their place, and changes flow
+    kSwappedEnd,        ///< they have taken their place, and there is nothing to follow
 };
 
 /// The state after `event` in `state`; nothing when the event makes no sense there. kStart returns to
@@ -48,9 +55,12 @@ std::optional<PipeState> next_state(PipeState state, PipeEvent event, PipeState 
 /// Provisioning, Setup, Snapshot or Running; Running for Degraded; else `resume` as it was.
 PipeState resume_state_after(PipeState state, PipeState resume);
 
-/// Which events setup and snapshot end with, by the pipe's mode.
-PipeEvent setup_done_event(ReplicationMode mode);
-PipeEvent snapshot_done_event(ReplicationMode mode);  ///< kCdcOnly has no snapshot: as kCdc
+/// Which events snapshot and resync end with, by the pipe's mode.
+PipeEvent snapshot_done_event(ReplicationMode mode);
+PipeEvent swapped_event(ReplicationMode mode);
+
+/// Nothing happens in the state until a person asks for it: Paused, Completed, Failed.
+bool is_at_rest(PipeState state);
 
 /// "Running", ... and back; nothing for an unknown name.
 std::string_view state_name(PipeState state);

@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include "base/error.h"
+#include "pipe/crash_point.h"
 
 namespace penstock {
 namespace {
@@ -24,6 +25,7 @@ PipeState parse_stored(const std::string& name, PipeState if_empty) {
 LifecycleLog::LifecycleLog(Catalog& catalog, const PipeRecord& record, Progress& progress)
     : catalog_(catalog),
       pipe_id_(record.id),
+      name_(record.name),
       progress_(progress),
       state_(parse_stored(record.state, PipeState::kProvisioning)),
       resume_(parse_stored(record.resume_state, PipeState::kProvisioning)) {
@@ -35,16 +37,33 @@ PipeState LifecycleLog::state() const {
     return state_;
 }
 
-bool LifecycleLog::fire(PipeEvent event, const std::string& reason) {
+LifecycleLog::Turn LifecycleLog::turn() const {
     std::lock_guard lock(mutex_);
+    return {state_, turn_};
+}
+
+bool LifecycleLog::fire(PipeEvent event, const std::string& reason, const PipeChange& change) {
+    std::lock_guard lock(mutex_);
+    return fire_locked(event, reason, change);
+}
+
+bool LifecycleLog::fire_in(uint64_t turn, PipeEvent event, const std::string& reason) {
+    std::lock_guard lock(mutex_);
+    return turn == turn_ && fire_locked(event, reason, {});
+}
+
+bool LifecycleLog::fire_locked(PipeEvent event, const std::string& reason, const PipeChange& change) {
     std::optional<PipeState> next = next_state(state_, event, resume_);
     if (!next) return false;
     PipeState resume = resume_state_after(*next, resume_);
-    catalog_.record_transition(pipe_id_, state_name(state_), state_name(*next), reason, state_name(resume));
-    spdlog::info("{} -> {}: {}", state_name(state_), state_name(*next), reason);
+    catalog_.record_transition(pipe_id_, state_name(state_), state_name(*next), reason, state_name(resume),
+                               change);
+    spdlog::info("{}: {} -> {}: {}", name_, state_name(state_), state_name(*next), reason);
+    if (event != PipeEvent::kRetry && event != PipeEvent::kRecovered) ++turn_;
     state_ = *next;
     resume_ = resume;
     progress_.state = state_;
+    crash_if_asked(state_);
     return true;
 }
 

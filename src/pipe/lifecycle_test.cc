@@ -70,8 +70,9 @@ TEST(Lifecycle, modes_take_their_own_way) {
         std::vector<PipeState> went;
         PipeState state = kProvisioning;
         while (state != kRunning && state != kCompleted) {
+            PipeEvent setup_done = way.mode == ReplicationMode::kCdcOnly ? kSetupDoneFlow : kSetupDoneLoad;
             PipeEvent event = state == kProvisioning ? kReady
-                              : state == kSetup      ? setup_done_event(way.mode)
+                              : state == kSetup      ? setup_done
                                                      : snapshot_done_event(way.mode);
             auto next = next_state(state, event, state);
             ASSERT_TRUE(next);
@@ -79,6 +80,34 @@ TEST(Lifecycle, modes_take_their_own_way) {
             went.push_back(state);
         }
         EXPECT_EQ(went, way.states);
+    }
+}
+
+TEST(Lifecycle, every_command_has_its_place_in_every_state) {
+    for (PipeState state : all_states()) {
+        SCOPED_TRACE(state_name(state));
+        const bool rest = is_at_rest(state);
+        EXPECT_EQ(next_state(state, kStart, kRunning).has_value(),
+                  state == kPaused || state == kFailed || state == kPausing);
+        EXPECT_EQ(next_state(state, kStop, kRunning).has_value(),
+                  (!rest || state == kFailed) && state != kPausing);
+        EXPECT_TRUE(next_state(state, kReload, kRunning).has_value());
+        EXPECT_EQ(next_state(state, kModify, kRunning).has_value(), state != kCompleted);
+        EXPECT_EQ(next_state(state, kAddTables, kRunning).has_value(), state != kCompleted);
+        EXPECT_EQ(next_state(state, kFail, kRunning).has_value(), !rest);
+    }
+}
+
+TEST(Lifecycle, a_resync_ends_as_the_mode_says) {
+    for (ReplicationMode mode :
+         {ReplicationMode::kCdc, ReplicationMode::kSnapshot, ReplicationMode::kCdcOnly}) {
+        PipeState state = kFailed;
+        for (PipeEvent event : {kReload, kSetupDoneLoad, kSnapshotDoneSwap, swapped_event(mode)}) {
+            auto next = next_state(state, event, kRunning);
+            ASSERT_TRUE(next) << state_name(state) << " on " << event_name(event);
+            state = *next;
+        }
+        EXPECT_EQ(state, mode == ReplicationMode::kSnapshot ? kCompleted : kRunning);
     }
 }
 
@@ -115,7 +144,7 @@ TEST(Lifecycle, numbers_and_names_are_those_that_are_stored) {
     EXPECT_FALSE(parse_state(""));
     std::set<std::string_view> events;
     for (PipeEvent event : all_events()) EXPECT_TRUE(events.insert(event_name(event)).second);
-    EXPECT_EQ(static_cast<size_t>(kRecovered), events.size());
+    EXPECT_EQ(static_cast<size_t>(kSwappedEnd), events.size());
 }
 
 }  // namespace

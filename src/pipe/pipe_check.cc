@@ -42,7 +42,7 @@ void require_source(const PipeSpec& spec) {
     if (first->name != "connection")
         message = first->name + ": found " + first->found + ", needed " + first->needed;
     if (failed > 1) message += " (and " + std::to_string(failed - 1) + " more; penstock check lists them)";
-    throw Error(Disposition::kUsage, "check the source", message,
+    throw Error(first->may_pass ? Disposition::kRetry : Disposition::kUsage, "check the source", message,
                 first->fix_sql.empty() ? "" : "Fix: " + first->fix_sql);
 }
 

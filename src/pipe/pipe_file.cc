@@ -1,16 +1,9 @@
 #include "pipe/pipe_file.h"
 
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
-#include <system_error>
-
 #include <nlohmann/json.hpp>
 
-#include "base/error.h"
+#include "base/environment.h"
+#include "base/text_file.h"
 #include "pipe/pipe_file_check.h"
 #include "pipe/pipe_file_document.h"
 #include "pipe/pipe_file_fields.h"
@@ -21,21 +14,26 @@ namespace {
 
 using nlohmann::json;
 
-/// "${NAME}" as a whole stands for the environment's NAME; anything else is the password itself.
-void expand_password(SourceEndpoint& source, const std::string& origin) {
-    const std::string& text = source.password;
-    if (!text.starts_with("${") || !text.ends_with('}')) return;
-    std::string name = text.substr(2, text.size() - 3);
-    bool good = !name.empty() && name.find_first_of("=${} \t") == std::string::npos;
-    const char* value = good ? std::getenv(name.c_str()) : nullptr;
-    if (value == nullptr) {
-        std::string message = good ? "the environment has no variable " + name
-                                   : std::string("${...} must hold the name of an environment variable");
-        throw Error(Disposition::kUsage, origin, "source.mysql.credentials.password: " + message,
-                    good ? "Set it before penstock starts" : "");
-    }
-    source.password = value;
+json settings_to_json(const SourceSettings& settings) {
+    return {{"syncIntervalSeconds", settings.sync_interval_seconds},
+            {"syncIntervalMilliseconds", settings.sync_interval_milliseconds},
+            {"pullBatchSize", settings.pull_batch_size},
+            {"replicationMode", word_of(settings.mode)},
+            {"replicationMechanism", word_of(settings.mechanism)},
+            {"useCompression", settings.use_compression},
+            {"allowNullableColumns", settings.allow_nullable_columns},
+            {"initialLoadParallelism", settings.initial_load_parallelism},
+            {"snapshotNumRowsPerPartition", settings.snapshot_rows_per_partition},
+            {"snapshotNumberOfParallelTables", settings.snapshot_parallel_tables},
+            {"snapshotMaxRowsPerSecond", settings.snapshot_max_rows_per_second},
+            {"snapshotMaxBytesPerSecond", settings.snapshot_max_bytes_per_second},
+            {"deleteOnMerge", settings.delete_on_merge},
+            {"invalidDates", word_of(settings.invalid_dates)},
+            {"tinyInt1", settings.tinyint1_as_bool ? "bool" : "int8"},
+            {"geometry", word_of(settings.geometry)}};
 }
+
+}  // namespace
 
 json mapping_to_json(const TableMapping& mapping) {
     json object = {{"sourceSchemaName", mapping.source_database},
@@ -49,40 +47,22 @@ json mapping_to_json(const TableMapping& mapping) {
     return object;
 }
 
-json settings_to_json(const SourceSettings& settings) {
-    return {{"syncIntervalSeconds", settings.sync_interval_seconds},
-            {"pullBatchSize", settings.pull_batch_size},
-            {"replicationMode", word_of(settings.mode)},
-            {"replicationMechanism", word_of(settings.mechanism)},
-            {"useCompression", settings.use_compression},
-            {"allowNullableColumns", settings.allow_nullable_columns},
-            {"initialLoadParallelism", settings.initial_load_parallelism},
-            {"snapshotNumRowsPerPartition", settings.snapshot_rows_per_partition},
-            {"snapshotNumberOfParallelTables", settings.snapshot_parallel_tables},
-            {"deleteOnMerge", settings.delete_on_merge},
-            {"invalidDates", word_of(settings.invalid_dates)},
-            {"tinyInt1", settings.tinyint1_as_bool ? "bool" : "int8"}};
+std::vector<TableMapping> mappings_from_json(const json& list) {
+    if (list.empty()) return {};
+    PipeSpec any;  // only for the fields around the list
+    any.name = any.source.host = any.source.username = "-";
+    json body = to_json(any);
+    body["source"]["mysql"]["tableMappings"] = list;
+    return from_json(body).mappings;
 }
 
-}  // namespace
-
 PipeSpec load_pipe_file(const std::string& path) {
-    std::error_code unknown;
-    if (std::filesystem::is_directory(path, unknown)) {
-        throw Error(Disposition::kUsage, path, "is a directory, not a pipe file");
-    }
-    std::ifstream file(path, std::ios::binary);
-    if (!file)
-        throw Error(Disposition::kUsage, path, std::string("cannot open the file: ") + std::strerror(errno));
-    std::ostringstream text;
-    text << file.rdbuf();
-    if (file.bad()) throw Error(Disposition::kUsage, path, "cannot read the file");
-    return parse_pipe_text(text.str(), path);
+    return parse_pipe_text(read_text_file(path, "pipe file"), path);
 }
 
 PipeSpec parse_pipe_text(std::string_view text, const std::string& origin) {
     PipeSpec spec = parse_pipe_spec(parse_document(text, origin), origin);
-    expand_password(spec.source, origin);
+    spec.source.password = expand_variable(spec.source.password, origin, "source.mysql.credentials.password");
     return spec;
 }
 
@@ -114,7 +94,7 @@ json to_json(const PipeSpec& spec) {
 }
 
 PipeSpec from_json(const json& stored) {
-    return check_pipe_body(stored, "stored pipe", PasswordRule::kOptional);
+    return check_pipe_body(stored, "stored pipe", PasswordRule::kOptional, NameRule::kStored);
 }
 
 }  // namespace penstock

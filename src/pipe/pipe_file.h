@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -27,5 +28,9 @@ PipeSpec parse_pipe_spec(const nlohmann::json& body, const std::string& origin =
 /// the password. from_json reads it back, with an empty password.
 nlohmann::json to_json(const PipeSpec& spec);
 PipeSpec from_json(const nlohmann::json& stored);
+
+/// One mapping as within to_json, and a list of such back.
+nlohmann::json mapping_to_json(const TableMapping& mapping);
+std::vector<TableMapping> mappings_from_json(const nlohmann::json& list);
 
 }  // namespace penstock

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdint>
 #include <map>
 #include <span>
 #include <string_view>
@@ -10,7 +11,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/control_characters.h"
 #include "base/error.h"
+#include "base/name_suggestion.h"
 #include "pipe/pipe_file_fields.h"
 
 namespace penstock {
@@ -22,29 +25,17 @@ using nlohmann::json;
 constexpr std::string_view kMappings = "source.mysql.tableMappings";
 constexpr std::string_view kPassword = "source.mysql.credentials.password";
 constexpr size_t kMaxHostLength = 255;
+// ClickHouse names files after tables, in a file system whose names have 255 bytes: "DATABASE.TABLE.UUID.sql"
+// for a table that is dropped, both names escaped.
+constexpr size_t kMaxTableName = 200;
+constexpr size_t kMaxBothNames = 255 - 1 - 1 - 36 - 4;
+constexpr std::string_view kResyncEnd = kResyncSuffix;
 constexpr size_t kMaxSocketPath = 107;  // sockaddr_un::sun_path without its final zero
 
 std::string lower(std::string_view text) {
     std::string result(text);
     for (char& c : result) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     return result;
-}
-
-/// Levenshtein distance without regard to case.
-size_t distance(std::string_view a, std::string_view b) {
-    std::string x = lower(a), y = lower(b);
-    std::vector<size_t> row(y.size() + 1);
-    for (size_t j = 0; j <= y.size(); ++j) row[j] = j;
-    for (size_t i = 1; i <= x.size(); ++i) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= y.size(); ++j) {
-            size_t above = row[j];
-            row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (x[i - 1] == y[j - 1] ? 0u : 1u)});
-            diagonal = above;
-        }
-    }
-    return row[y.size()];
 }
 
 std::string_view last_part(std::string_view path) {
@@ -100,9 +91,16 @@ std::string describe(const json& value, bool secret) {
     }
 }
 
+/// Bytes of a name in ClickHouse's file names: %XX for all but letters, digits and underscores.
+size_t escaped_size(std::string_view name) {
+    size_t size = 0;
+    for (char c : name) size += std::isalnum(static_cast<unsigned char>(c)) || c == '_' ? 1 : 3;
+    return size;
+}
+
 class Checker {
   public:
-    explicit Checker(PasswordRule password) : password_(password) {}
+    Checker(PasswordRule password, NameRule names) : password_(password), names_(names) {}
 
     PipeSpec check(const json& body) {
         if (body.is_object()) {
@@ -160,19 +158,9 @@ class Checker {
     }
 
     static std::string suggestion(const std::string& name, const std::vector<const PipeField*>& fields) {
-        const PipeField* best = nullptr;
-        size_t least = std::max<size_t>(2, name.size() / 3) + 1;
-        for (const PipeField* field : fields) {
-            size_t d = distance(name, last_part(field->path));
-            if (d < least) {
-                least = d;
-                best = field;
-            }
-        }
-        if (best != nullptr) return "; did you mean " + std::string(last_part(best->path)) + "?";
         std::vector<std::string_view> names;
         for (const PipeField* field : fields) names.push_back(last_part(field->path));
-        return "; known here: " + joined(names);
+        return "; " + name_suggestion(name, names);
     }
 
     void check_field(const PipeField& field, const std::string& where, const json& value) {
@@ -275,11 +263,21 @@ class Checker {
     /// What no single field shows. Values that were refused are still at their defaults here.
     void check_together(const json& body) {
         check_endpoint(body);
+        if (names_ == NameRule::kNew) check_names();
         std::map<std::string, size_t> targets;
         for (size_t i = 0; i < spec_.mappings.size(); ++i) {
             const TableMapping& mapping = spec_.mappings[i];
             std::string at = std::string(kMappings) + "[" + std::to_string(i) + "]";
             if (!mapping.target_table.empty()) check_target(i, at, targets);
+        }
+        for (size_t i = 0; i < spec_.mappings.size(); ++i) {
+            const TableMapping& mapping = spec_.mappings[i];
+            std::string at = std::string(kMappings) + "[" + std::to_string(i) + "]";
+            if (auto other = targets.find(mapping.target_table + kResyncSuffix); other != targets.end()) {
+                problem(
+                    std::string(kMappings) + "[" + std::to_string(other->second) + "].targetTable",
+                    "\"" + other->first + "\" is the name that a resync of " + at + " needs; choose another");
+            }
             if (!mapping.use_custom_sorting_key) continue;
             if (mapping.sorting_keys.empty()) {
                 problem(at + ".sortingKeys",
@@ -290,6 +288,28 @@ class Checker {
                 if (std::find(excluded.begin(), excluded.end(), key) != excluded.end()) {
                     problem(at + ".sortingKeys", "the column \"" + key + "\" is also in excludedColumns");
                 }
+            }
+        }
+    }
+
+    /// What stored pipes may have had before these rules.
+    void check_names() {
+        if (has_control_characters(spec_.name)) problem("name", "must not hold control characters");
+        for (std::string_view own : {"system", "information_schema", "INFORMATION_SCHEMA"}) {
+            if (spec_.target_database != own) continue;
+            problem("destination.database", "\"" + spec_.target_database + "\" is ClickHouse's own");
+        }
+        for (size_t i = 0; i < spec_.mappings.size(); ++i) {
+            const TableMapping& mapping = spec_.mappings[i];
+            const std::string at = std::string(kMappings) + "[" + std::to_string(i) + "]";
+            const size_t size = escaped_size(mapping.target_table) + kResyncEnd.size();
+            if (size > kMaxTableName || size + escaped_size(spec_.target_database) > kMaxBothNames) {
+                problem(at + ".targetTable", "is too long for ClickHouse; allowed: " +
+                                                 std::to_string(kMaxTableName - kResyncEnd.size()) +
+                                                 " bytes, and " +
+                                                 std::to_string(kMaxBothNames - kResyncEnd.size()) +
+                                                 " together with destination.database, where all but "
+                                                 "letters, digits and _ count as 3");
             }
         }
     }
@@ -340,15 +360,16 @@ class Checker {
         }
     }
 
-    PasswordRule password_;
+    const PasswordRule password_;
+    const NameRule names_;
     PipeSpec spec_;
     std::vector<std::string> problems_;
 };
 
 }  // namespace
 
-PipeSpec check_pipe_body(const json& body, const std::string& origin, PasswordRule password) {
-    Checker checker(password);
+PipeSpec check_pipe_body(const json& body, const std::string& origin, PasswordRule password, NameRule names) {
+    Checker checker(password, names);
     PipeSpec spec = checker.check(body);
     const std::vector<std::string>& problems = checker.problems();
     if (problems.empty()) return spec;

@@ -144,7 +144,7 @@ json parse_yaml(std::string_view text, const std::string& origin) {
         if (documents.size() > 1) {
             throw Error(Disposition::kUsage, origin,
                         "the file holds " + std::to_string(documents.size()) + " documents",
-                        "A pipe file describes one pipe");
+                        "Leave one of them");
         }
         return YamlConverter(origin).convert(documents.front());
     } catch (const YAML::Exception& e) {

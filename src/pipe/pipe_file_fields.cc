@@ -20,6 +20,7 @@ constexpr std::string_view kModes[] = {"cdc", "snapshot", "cdc_only"};
 constexpr std::string_view kMechanisms[] = {"GTID", "FILE_POS"};
 constexpr std::string_view kEngines[] = {"ReplacingMergeTree", "MergeTree", "Null"};
 constexpr std::string_view kInvalidDates[] = {"clamp", "null", "error"};
+constexpr std::string_view kGeometryTexts[] = {"wkt", "ewkt"};
 
 /// The enumerator of a word that the checker has found in `words`.
 template <typename Enum, size_t N>
@@ -63,6 +64,7 @@ using Settings = SourceSettings;
 constexpr int64_t kYearSeconds = 365 * 86'400;
 constexpr int64_t kManyRows = 1'000'000'000'000;
 constexpr int64_t kManyWorkers = 1000;
+constexpr int64_t kManyBytes = 1'000'000'000'000;
 
 const PipeField kFields[] = {
     {.path = "name",
@@ -108,15 +110,17 @@ const PipeField kFields[] = {
      .help = "Its password. In a file, `${NAME}` as the whole value is read from the environment.",
      .store = to_source<&Source::password>},
     {.path = "source.mysql.tlsHost",
-     .help = "Name that the server's certificate must carry, when it is not the host.",
+     .help = "Name that the server's certificate must carry, when it is not the host. Refused where no "
+             "certificate is checked.",
      .store = to_source<&Source::tls_host>},
     {.path = "source.mysql.caCertificate",
-     .help = "PEM text of the authority that signed the server's certificate.",
+     .help = "PEM text of the authority that signed the server's certificate; the system's authorities if "
+             "not given.",
      .store = to_source<&Source::ca_certificate>},
     {.path = "source.mysql.disableTls",
      .kind = kBoolean,
      .preset = "false",
-     .help = "Connect without TLS.",
+     .help = "Connect without TLS. Without it, TLS is required unless the host is of this machine.",
      .store = to_source<&Source::disable_tls>},
     {.path = "source.mysql.skipCertVerification",
      .kind = kBoolean,
@@ -153,12 +157,22 @@ const PipeField kFields[] = {
      .preset = "60",
      .help = "A batch of changes is inserted at the latest after this many seconds.",
      .store = to_settings<&Settings::sync_interval_seconds>},
+    {.path = "source.mysql.settings.syncIntervalMilliseconds",
+     .kind = kInteger,
+     .minimum = 0,
+     .maximum = kYearSeconds * 1000,
+     .preset = "0",
+     .help = "Penstock's own. The same in milliseconds, where a second is too long; 0: `syncIntervalSeconds` "
+             "counts.",
+     .store = to_settings<&Settings::sync_interval_milliseconds>},
     {.path = "source.mysql.settings.pullBatchSize",
      .kind = kInteger,
      .minimum = 1,
      .maximum = kManyRows,
      .preset = "100000",
-     .help = "A batch of changes is inserted at the latest after this many rows, at the next commit.",
+     .help = "A batch of changes is inserted after this many rows, at the next commit. While ClickHouse is "
+             "still taking the one before, it goes on growing, up to the memory that a pipe may use: few "
+             "large parts instead of many small ones.",
      .store = to_settings<&Settings::pull_batch_size>},
     {.path = "source.mysql.settings.useCompression",
      .kind = kBoolean,
@@ -192,16 +206,32 @@ const PipeField kFields[] = {
      .preset = "1",
      .help = "Tables that are loaded at once.",
      .store = to_settings<&Settings::snapshot_parallel_tables>},
+    {.path = "source.mysql.settings.snapshotMaxRowsPerSecond",
+     .kind = kInteger,
+     .minimum = 0,
+     .maximum = kManyRows,
+     .preset = "0",
+     .help = "Penstock's own. Rows that the initial load reads from the source in a second, all its readers "
+             "together; 0: no limit.",
+     .store = to_settings<&Settings::snapshot_max_rows_per_second>},
+    {.path = "source.mysql.settings.snapshotMaxBytesPerSecond",
+     .kind = kInteger,
+     .minimum = 0,
+     .maximum = kManyBytes,
+     .preset = "0",
+     .help = "Penstock's own. The same in bytes of values.",
+     .store = to_settings<&Settings::snapshot_max_bytes_per_second>},
     {.path = "source.mysql.settings.deleteOnMerge",
      .kind = kBoolean,
      .preset = "false",
-     .help = "Deleted rows leave the ReplacingMergeTree when their parts merge.",
+     .help = "Deleted rows leave the ReplacingMergeTree in merges that clean up.",
      .store = to_settings<&Settings::delete_on_merge>},
     {.path = "source.mysql.settings.invalidDates",
      .allowed = kInvalidDates,
      .preset = "\"clamp\"",
      .help = "Penstock's own. Dates that ClickHouse cannot hold: `clamp` takes the nearest one that fits, "
-             "`null` makes them NULL, `error` fails the pipe. Changed values are counted.",
+             "`null` makes them NULL, `error` stops the table, or fails the pipe while it loads. Changed "
+             "values are counted.",
      .store =
          [](PipeSpec& spec, const json& value) {
              spec.settings.invalid_dates = enumerator<InvalidDatePolicy>(kInvalidDates, value);
@@ -211,6 +241,15 @@ const PipeField kFields[] = {
      .preset = "\"bool\"",
      .help = "Penstock's own. What `tinyint(1)` becomes: `Bool` or `Int8`.",
      .store = [](PipeSpec& spec, const json& value) { spec.settings.tinyint1_as_bool = value == "bool"; }},
+    {.path = "source.mysql.settings.geometry",
+     .allowed = kGeometryTexts,
+     .preset = "\"wkt\"",
+     .help = "Penstock's own. What a geometry becomes: `wkt` is `POINT(1 2)`, `ewkt` keeps the SRID: "
+             "`SRID=4326;POINT(1 2)`.",
+     .store =
+         [](PipeSpec& spec, const json& value) {
+             spec.settings.geometry = enumerator<GeometryText>(kGeometryTexts, value);
+         }},
     {.path = "source.mysql.tableMappings",
      .kind = kObjectList,
      .required = true,
@@ -260,7 +299,7 @@ const PipeField kFields[] = {
              spec.mappings.back().engine = enumerator<TableEngine>(kEngines, value);
          }},
     {.path = "source.mysql.tableMappings[].partitionKey",
-     .help = "Column by which the initial load is divided: indexed, an integer, a date or a time. "
+     .help = "Column by which the initial load is divided: indexed, an integer, date, datetime or timestamp. "
              "Chosen by Penstock when it is not given.",
      .store = to_mapping<&TableMapping::partition_key>},
     {.path = "source.validateSamples", .kind = kBoolean, .help = "Has no effect on MySQL pipes."},
@@ -280,13 +319,21 @@ const PipeField kFields[] = {
      .kind = kObjectList,
      .unchecked_inside = true,
      .help = "Not used by MySQL pipes."},
-    {.path = "destination.roles", .kind = kTextList, .help = "Not used by Penstock."},
+    {.path = "destination.roles",
+     .kind = kTextList,
+     .help = "Refused by the API, because Penstock makes no ClickHouse user; not used by pipe files."},
     {.path = "fieldMappings",
      .kind = kObjectList,
      .unchecked_inside = true,
      .help = "Not used by MySQL pipes."},
-    {.path = "scaling", .kind = kObject, .unchecked_inside = true, .help = "Not used by MySQL pipes."},
-    {.path = "settings", .kind = kObject, .unchecked_inside = true, .help = "Not used by MySQL pipes."},
+    {.path = "scaling",
+     .kind = kObject,
+     .unchecked_inside = true,
+     .help = "Refused by the API (see `clickpipesCdcScaling`); not used by pipe files."},
+    {.path = "settings",
+     .kind = kObject,
+     .unchecked_inside = true,
+     .help = "ClickHouse settings of the inserts; see `docs/api.md`. Not used by pipe files."},
 };
 
 }  // namespace
@@ -306,6 +353,9 @@ std::string_view word_of(TableEngine engine) {
 }
 std::string_view word_of(InvalidDatePolicy policy) {
     return word(kInvalidDates, policy);
+}
+std::string_view word_of(GeometryText text) {
+    return word(kGeometryTexts, text);
 }
 
 }  // namespace penstock

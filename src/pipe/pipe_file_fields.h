@@ -46,5 +46,6 @@ std::string_view word_of(ReplicationMode mode);
 std::string_view word_of(ReplicationMechanism mechanism);
 std::string_view word_of(TableEngine engine);
 std::string_view word_of(InvalidDatePolicy policy);
+std::string_view word_of(GeometryText text);
 
 }  // namespace penstock

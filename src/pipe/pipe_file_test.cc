@@ -51,15 +51,19 @@ source:
       replicationMode: cdc_only
       replicationMechanism: FILE_POS
       syncIntervalSeconds: 5
+      syncIntervalMilliseconds: 100
       pullBatchSize: 0x10
       useCompression: true
       allowNullableColumns: false
       initialLoadParallelism: 8
       snapshotNumRowsPerPartition: 5000
       snapshotNumberOfParallelTables: 2
+      snapshotMaxRowsPerSecond: 7000
+      snapshotMaxBytesPerSecond: 1000000
       deleteOnMerge: true
       invalidDates: null        # the word, though YAML reads it as no value
       tinyInt1: int8
+      geometry: ewkt
     tableMappings:
       - sourceSchemaName: shop
         sourceTable: items
@@ -171,15 +175,19 @@ TEST(PipeFile, every_field_reaches_the_spec) {
     EXPECT_EQ(settings.mode, ReplicationMode::kCdcOnly);
     EXPECT_EQ(settings.mechanism, ReplicationMechanism::kFilePos);
     EXPECT_EQ(settings.sync_interval_seconds, 5u);
+    EXPECT_EQ(settings.sync_interval_milliseconds, 100u);
     EXPECT_EQ(settings.pull_batch_size, 16u);
     EXPECT_TRUE(settings.use_compression);
     EXPECT_FALSE(settings.allow_nullable_columns);
     EXPECT_EQ(settings.initial_load_parallelism, 8u);
     EXPECT_EQ(settings.snapshot_rows_per_partition, 5000u);
     EXPECT_EQ(settings.snapshot_parallel_tables, 2u);
+    EXPECT_EQ(settings.snapshot_max_rows_per_second, 7000u);
+    EXPECT_EQ(settings.snapshot_max_bytes_per_second, 1'000'000u);
     EXPECT_TRUE(settings.delete_on_merge);
     EXPECT_EQ(settings.invalid_dates, InvalidDatePolicy::kNull);
     EXPECT_FALSE(settings.tinyint1_as_bool);
+    EXPECT_EQ(settings.geometry, GeometryText::kEwkt);
     ASSERT_EQ(spec.mappings.size(), 2u);
     const TableMapping& mapping = spec.mappings[0];
     EXPECT_EQ(mapping.excluded_columns, (std::vector<std::string>{"note", "7"}));
@@ -330,10 +338,12 @@ TEST(PipeFile, a_wrong_field_is_named_with_what_is_allowed) {
          "pipe: source.mysql.settings.replicationMechanism: \"POS\" is not allowed; allowed: GTID, FILE_POS"},
         {"/source/mysql/settings/syncInterval", 1,
          "pipe: source.mysql.settings.syncInterval: unknown field; known here: replicationMode, "
-         "replicationMechanism, syncIntervalSeconds, pullBatchSize, useCompression, allowNullableColumns, "
-         "initialLoadParallelism, snapshotNumRowsPerPartition, snapshotNumberOfParallelTables, "
+         "replicationMechanism, syncIntervalSeconds, syncIntervalMilliseconds, pullBatchSize, "
+         "useCompression, "
+         "allowNullableColumns, initialLoadParallelism, snapshotNumRowsPerPartition, "
+         "snapshotNumberOfParallelTables, snapshotMaxRowsPerSecond, snapshotMaxBytesPerSecond, "
          "deleteOnMerge, "
-         "invalidDates, tinyInt1"},
+         "invalidDates, tinyInt1, geometry"},
         {"/source/mysql/settings/syncIntervalSeconds", 0,
          "pipe: source.mysql.settings.syncIntervalSeconds: 0 is out of range; allowed: 1 to 31536000"},
         {"/source/mysql/settings/snapshotNumRowsPerPartition", 999,
@@ -417,8 +427,7 @@ TEST(PipeFile, bad_syntax_has_line_and_column) {
     EXPECT_EQ(yaml_error("name: shop\nsource: [1, 2\nx: y\n").substr(0, 24), "pipe.yaml: line 3, colum");
     EXPECT_EQ(yaml_error("name: a\nname: b\n"), "pipe.yaml: line 2, column 1: the field name is given twice");
     EXPECT_EQ(yaml_error("? [a]\n: b\n"), "pipe.yaml: line 1, column 3: a field name must be text");
-    EXPECT_EQ(yaml_error("a: 1\n---\nb: 1\n"),
-              "pipe.yaml: the file holds 2 documents. A pipe file describes one pipe");
+    EXPECT_EQ(yaml_error("a: 1\n---\nb: 1\n"), "pipe.yaml: the file holds 2 documents. Leave one of them");
     EXPECT_EQ(yaml_error(""), "pipe.yaml: the file is empty");
     EXPECT_EQ(yaml_error("# nothing\n"), "pipe.yaml: the file is empty");
     EXPECT_EQ(yaml_error("just text"),

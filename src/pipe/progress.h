@@ -2,8 +2,11 @@
 // What a running pipe shows of itself: written by its threads, read by whoever displays it.
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "pipe/lifecycle.h"
@@ -26,18 +29,70 @@ struct Progress {
         0};  ///< source's clock, seconds, of the newest acknowledged commit
 
     /// Trouble that the pipe is waiting out; empty when there is none.
-    void set_trouble(std::string line) {
-        std::lock_guard lock(mutex_);
-        trouble_ = std::move(line);
-    }
+    void set_trouble(std::string line) { change(trouble_, std::move(line)); }
     std::string trouble() const {
         std::lock_guard lock(mutex_);
         return trouble_;
     }
+    /// Tables that are out of the flow (stopped_text); empty when there is none. Trouble of another kind:
+    /// waiting does not end it, and it does not hold up the other tables.
+    void set_stopped_tables(std::string line) { change(stopped_tables_, std::move(line)); }
+    std::string stopped_tables() const {
+        std::lock_guard lock(mutex_);
+        return stopped_tables_;
+    }
+    /// Called with the line when trouble of either kind begins and there was none, and with "" when the last
+    /// ends, by the thread that finds out; it does not set trouble itself.
+    void watch_trouble(std::function<void(const std::string&)> watcher) {
+        std::lock_guard lock(mutex_);
+        watcher_ = std::move(watcher);
+    }
+
+    /// Of the load under way, from its speed since it began here; nothing before a row of it is in.
+    std::optional<double> seconds_left() const {
+        const uint64_t before = rows_before_, loaded = rows_loaded, estimated = rows_estimated;
+        if (state != PipeState::kSnapshot || loaded <= before) return std::nullopt;
+        const std::chrono::duration<double> taken = Clock::now().time_since_epoch() - load_began_.load();
+        const auto left = static_cast<double>(estimated > loaded ? estimated - loaded : 0);
+        return taken.count() * left / static_cast<double>(loaded - before);
+    }
+
+    /// Once its totals are known: `rows` were loaded before this process took it up.
+    void start_load_clock(uint64_t rows) {
+        rows_before_ = rows;
+        load_began_ = Clock::now().time_since_epoch();
+    }
+
+    /// Before a load: its totals are counted anew.
+    void begin_load() {
+        tables_total = tables_loaded = 0;
+        partitions_total = partitions_loaded = 0;
+        rows_estimated = rows_loaded = 0;
+    }
 
   private:
+    void change(std::string& kind, std::string line) {
+        std::lock_guard in_order(watch_mutex_);  // the watcher hears of the end of a trouble after its start
+        std::function<void(const std::string&)> watcher;
+        std::string shown;
+        {
+            std::lock_guard lock(mutex_);
+            const bool before = !trouble_.empty() || !stopped_tables_.empty();
+            kind = std::move(line);
+            shown = trouble_.empty() ? stopped_tables_ : trouble_;
+            if (before == !shown.empty()) return;
+            watcher = watcher_;
+        }
+        if (watcher) watcher(shown);
+    }
+
+    using Clock = std::chrono::steady_clock;
+    std::atomic<uint64_t> rows_before_{0};
+    std::atomic<Clock::duration> load_began_{Clock::duration{}};
+    std::mutex watch_mutex_;  // before mutex_
     mutable std::mutex mutex_;
-    std::string trouble_;
+    std::string trouble_, stopped_tables_;
+    std::function<void(const std::string&)> watcher_;
 };
 
 }  // namespace penstock

@@ -11,7 +11,9 @@
 #include "base/backoff.h"
 #include "decode/text_row.h"
 #include "destination/schema.h"
+#include "pipe/adjusted_counts.h"
 #include "pipe/block_writer.h"
+#include "pipe/load_worker.h"
 #include "source/partition_planner.h"
 #include "source/snapshot_reader.h"
 
@@ -19,6 +21,11 @@ namespace penstock {
 namespace {
 
 using std::chrono::milliseconds;
+
+// An append-only target's block is sent and acknowledged as a whole, so it is as large as all that a worker
+// of the other kind holds.
+constexpr size_t kBlocksOfAReader = 3;
+constexpr uint64_t kRowsBetweenWaits = 256;
 
 /// The first error of several threads; the others are told to stop.
 class FirstError {
@@ -62,7 +69,8 @@ void run_in_threads(uint32_t count, const std::stop_token& stop, Body body) {
 
 class TableLoader {
   public:
-    TableLoader(PipeContext& context, const TablePlan& plan) : context_(context), plan_(plan) {
+    TableLoader(PipeContext& context, const TablePlan& plan, TableRecord record, ReadLimit& limit)
+        : context_(context), plan_(plan), record_(std::move(record)), limit_(limit) {
         for (const TargetColumn& column : plan.columns) {
             expressions_.push_back(select_expression(plan.source.columns[column.source]));
         }
@@ -73,6 +81,8 @@ class TableLoader {
         Backoff backoff(milliseconds(500), milliseconds(30'000));
         while (!stop.stop_requested()) {
             try {
+                if (tried_) record_ = context_.catalog->tables(context_.pipe_id).at(plan_.id);
+                tried_ = true;
                 prepare();
                 load_partitions(stop);
                 return;
@@ -84,24 +94,21 @@ class TableLoader {
     }
 
   private:
-    TableRecord record() const { return context_.catalog->tables(context_.pipe_id).at(plan_.id); }
-
     /// Makes sure that partitions are stored, and that an append-only target is clean when they begin.
     void prepare() {
-        TableRecord table = record();
         exact_readers_.clear();
-        if (table.load_state == LoadState::kLoading && is_append_only(plan_) && has_pending_partition()) {
+        if (record_.load_state == LoadState::kLoading && is_append_only(plan_) && has_pending_partition()) {
             spdlog::info("{}: the load was cut short; emptying {} and loading it again",
                          plan_.source.qualified_name(), plan_.target_table);
             if (plan_.engine == TableEngine::kMergeTree) {
                 ClickHouseClient client(context_.destination);
                 truncate_table(client, plan_.target_database, plan_.target_table);
             }
-            context_.progress->rows_loaded -= table.rows_loaded;
+            context_.progress->rows_loaded -= record_.rows_loaded;
             context_.catalog->reset_load(context_.pipe_id, plan_.id);
-            table = record();
+            record_.load_state = LoadState::kPending;
         }
-        if (table.load_state == LoadState::kPending) plan();
+        if (record_.load_state == LoadState::kPending) plan();
     }
 
     bool has_pending_partition() const {
@@ -139,6 +146,8 @@ class TableLoader {
             version = checkpoint->next_version - 1;
         }
         context_.catalog->put_partitions(context_.pipe_id, plan_.id, records, version, exact);
+        record_.load_state = LoadState::kLoading;
+        record_.snapshot_version = version;
         for (const PartitionRecord& p : records) context_.progress->rows_estimated += p.estimated_rows;
         context_.progress->partitions_total += records.size();
     }
@@ -149,65 +158,58 @@ class TableLoader {
     }
 
     void load_partitions(const std::stop_token& stop) {
-        version_ = record().snapshot_version;
+        version_ = record_.snapshot_version;
         std::vector<PartitionRecord> pending;
         for (PartitionRecord& p : context_.catalog->partitions(context_.pipe_id, plan_.id)) {
             if (p.state == PartitionState::kPending) pending.push_back(std::move(p));
         }
         std::atomic<size_t> next{0};
         run_in_threads(workers(pending.size()), stop, [&](uint32_t worker, const std::stop_token& local) {
+            if (!is_append_only(plan_)) {
+                LoadWorker(context_, plan_, expressions_, version_, limit_, [&]() -> const PartitionRecord* {
+                    const size_t i = next++;
+                    return i < pending.size() ? &pending[i] : nullptr;
+                }).run(local);
+                return;
+            }
             BlockWriter writer(context_.destination, context_.compression, context_.progress, local);
             for (size_t i; !local.stop_requested() && (i = next++) < pending.size();) {
-                if (is_append_only(plan_)) {
-                    load_partition(pending[i], exact_readers_.at(worker), writer, local);
-                } else {
-                    load_with_retries(pending[i], writer, local);
-                }
+                std::optional<ResourceBudget::Worker> place;
+                if (context_.budget != nullptr) place.emplace(context_.budget->acquire_worker(local));
+                load_partition(pending[i], exact_readers_.at(worker), writer, local);
             }
         });
         if (stop.stop_requested()) return;
         context_.catalog->finish_load(context_.pipe_id, plan_.id);
         context_.progress->tables_loaded += 1;
-        spdlog::info("{}: loaded {} rows", plan_.source.qualified_name(), record().rows_loaded);
+        uint64_t rows = 0;
+        for (const PartitionRecord& p : context_.catalog->partitions(context_.pipe_id, plan_.id))
+            rows += p.rows;
+        spdlog::info("{}: loaded {} rows", plan_.source.qualified_name(), rows);
     }
 
-    void load_with_retries(const PartitionRecord& partition, BlockWriter& writer,
-                           const std::stop_token& stop) {
-        Backoff backoff(milliseconds(500), milliseconds(30'000));
-        while (!stop.stop_requested()) {
-            try {
-                SnapshotReader reader = SnapshotReader::open(context_.spec.source, context_.source_info,
-                                                             context_.spec.settings.mechanism);
-                if (!reader.position_after().none()) {
-                    context_.catalog->raise_snapshot_high(context_.pipe_id, reader.position_after());
-                }
-                load_partition(partition, reader, writer, stop);
-                return;
-            } catch (const Error& e) {
-                if (e.disposition() != Disposition::kRetry || stop.stop_requested()) throw;
-                wait_out(e, backoff, stop);
-            }
-        }
-    }
-
-    /// One partition through one reader. On a stop it returns early and the partition stays pending.
+    /// One partition of an append-only target, through one reader: each block under a token of its own, so
+    /// that a block whose acknowledgement was lost is not inserted twice. On a stop it returns early and the
+    /// partition stays pending.
     void load_partition(const PartitionRecord& partition, SnapshotReader& reader, BlockWriter& writer,
                         const std::stop_token& stop) {
         context_.catalog->start_partition(context_.pipe_id, plan_.id, partition.index);
         // A partition read again may hold other rows, so its blocks must never pass for those of before.
         const std::string token = context_.pipe_id + "/load/" + make_uuid() + "/";
         uint32_t blocks = 0;
-        uint64_t rows = 0, adjusted = 0;
-        size_t bytes = 0;
+        uint64_t rows = 0, unpaid_rows = 0;
+        AdjustedCounts adjusted;
+        size_t bytes = 0, paid_bytes = 0;
         Block block(plan_);
         TextRowDecoder decoder(plan_);
+        const size_t block_bytes = kBlocksOfAReader * load_block_bytes(context_);
         auto flush = [&] {
-            for (const BlockColumn& column : block.columns) adjusted += column.adjusted();
+            adjusted.add(block);
             writer.write(block, token + std::to_string(blocks++));
             rows += block.rows;
             context_.progress->rows_loaded += block.rows;
             block.clear();
-            bytes = 0;
+            bytes = paid_bytes = 0;
         };
         try {
             std::stop_callback interrupt(stop, [&] { reader.interrupt(); });
@@ -216,7 +218,12 @@ class TableLoader {
                 decoder.append(stream.values(), stream.lengths(), block);
                 block.finish_row(version_, false);
                 for (uint32_t i = 0; i < stream.columns(); ++i) bytes += stream.lengths()[i];
-                if (bytes >= context_.block_bytes) flush();
+                if (limit_.limits() && ++unpaid_rows >= kRowsBetweenWaits) {
+                    limit_.wait(unpaid_rows, bytes - paid_bytes, stop);
+                    unpaid_rows = 0;
+                    paid_bytes = bytes;
+                }
+                if (bytes >= block_bytes) flush();
             }
             if (block.rows > 0) flush();
         } catch (Error& e) {
@@ -225,9 +232,10 @@ class TableLoader {
             e.at_table(plan_.source.qualified_name());
             throw;
         }
-        context_.catalog->finish_partition(context_.pipe_id, plan_.id, partition.index, rows, adjusted);
+        context_.catalog->finish_partition(context_.pipe_id, plan_.id, partition.index, rows,
+                                           adjusted.records(plan_));
         context_.progress->partitions_loaded += 1;
-        context_.progress->adjusted += adjusted;
+        context_.progress->adjusted += adjusted.sum();
         context_.progress->set_trouble({});
     }
 
@@ -240,6 +248,9 @@ class TableLoader {
 
     PipeContext& context_;
     const TablePlan& plan_;
+    TableRecord record_;  // as when the load of the table was taken up, then as far as it has come
+    ReadLimit& limit_;
+    bool tried_ = false;
     std::vector<std::string> expressions_;
     std::vector<SnapshotReader> exact_readers_;  // append-only targets: one per worker
     uint64_t version_ = 0;
@@ -248,26 +259,32 @@ class TableLoader {
 }  // namespace
 
 void load_snapshot(PipeContext& context, std::stop_token stop) {
-    std::vector<uint32_t> pending;
+    context.progress->begin_load();
+    std::vector<TableRecord> pending;
+    uint64_t rows_before = 0;
     for (const TableRecord& table : context.catalog->tables(context.pipe_id)) {
         if (table.load_state == LoadState::kLoaded) {
             context.progress->tables_loaded += 1;
         } else {
-            pending.push_back(table.table_index);
+            pending.push_back(table);
         }
-        context.progress->rows_loaded += table.rows_loaded;
+        rows_before += table.rows_loaded;
         for (const PartitionRecord& p : context.catalog->partitions(context.pipe_id, table.table_index)) {
             context.progress->partitions_total += 1;
             context.progress->partitions_loaded += p.state == PartitionState::kDone ? 1 : 0;
             context.progress->rows_estimated += p.estimated_rows;
         }
     }
+    context.progress->rows_loaded = rows_before;
     context.progress->tables_total = context.plans.size();
+    context.progress->start_load_clock(rows_before);
+    ReadLimit limit(context.spec.settings.snapshot_max_rows_per_second,
+                    context.spec.settings.snapshot_max_bytes_per_second);
     std::atomic<size_t> next{0};
     auto parallel = std::min<size_t>(context.spec.settings.snapshot_parallel_tables, pending.size());
     run_in_threads(static_cast<uint32_t>(parallel), stop, [&](uint32_t, const std::stop_token& local) {
         for (size_t i; !local.stop_requested() && (i = next++) < pending.size();) {
-            TableLoader(context, context.plans[pending[i]]).run(local);
+            TableLoader(context, context.plans[pending[i].table_index], pending[i], limit).run(local);
         }
     });
 }

@@ -3,7 +3,9 @@
 #include <array>
 #include <charconv>
 #include <cstdio>
+#include <cstring>
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include "destination/quoting.h"
@@ -95,6 +97,87 @@ std::string time_of_micros(std::string_view text) {
                        seconds % 60, size % 1'000'000);
 }
 
+std::string canonical_address(int family, std::string_view text) {
+    std::array<uint8_t, 16> bytes{};
+    char printed[INET6_ADDRSTRLEN];
+    std::string copy(text);
+    if (inet_pton(family, copy.c_str(), bytes.data()) != 1) return copy;
+    return inet_ntop(family, bytes.data(), printed, sizeof printed);
+}
+
+std::strong_ordering compare_addresses(int family, const std::string& a, const std::string& b) {
+    std::array<uint8_t, 16> x{}, y{};
+    inet_pton(family, a.c_str(), x.data());
+    inet_pton(family, b.c_str(), y.data());
+    return std::memcmp(x.data(), y.data(), x.size()) <=> 0;
+}
+
+/// HEX() of 4-byte floats, as the target prints an array.
+std::string vector_of_hex(std::string_view hex) {
+    std::string text = "[";
+    for (size_t at = 0; at + 8 <= hex.size(); at += 8) {
+        uint32_t bits = 0, big_endian = 0;
+        std::from_chars(hex.data() + at, hex.data() + at + 8, big_endian, 16);
+        for (int i = 0; i < 4; ++i) bits |= (big_endian >> (8 * i) & 0xff) << (24 - 8 * i);
+        float value = 0;
+        std::memcpy(&value, &bits, sizeof value);
+        text += fmt::format("{}{}", at == 0 ? "" : ",", value);
+    }
+    return text + "]";
+}
+
+bool in_number(char c) {
+    return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E';
+}
+
+bool starts_number(char c) {
+    return (c >= '0' && c <= '9') || c == '-';
+}
+
+/// Every number of a text as the shortest one that is the same, and what is between them.
+template <typename T>
+std::string canonical_numbers(std::string_view text) {
+    std::string out;
+    for (size_t at = 0; at < text.size();) {
+        if (!starts_number(text[at])) {
+            out += text[at++];
+            continue;
+        }
+        size_t end = at;
+        while (end < text.size() && in_number(text[end])) ++end;
+        T value{};
+        std::from_chars(text.data() + at, text.data() + end, value);
+        out += fmt::format("{}", value);
+        at = end;
+    }
+    return out;
+}
+
+/// Well-known text in one spelling: servers differ in spaces and in brackets around the points of a
+/// MULTIPOINT.
+std::string canonical_geometry(std::string_view text) {
+    std::string head;
+    if (size_t end = text.find(';'); text.starts_with("SRID=") && end != text.npos) {
+        head = text.substr(0, end + 1);
+        text.remove_prefix(end + 1);
+    }
+    std::string plain;
+    size_t multipoint = 0;  // brackets that are open since a MULTIPOINT, its own included
+    for (size_t i = 0; i < text.size(); ++i) {
+        char c = text[i];
+        if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+        if (c == ' ' &&
+            !(i + 1 < text.size() && starts_number(text[i + 1]) && i > 0 && in_number(text[i - 1])))
+            continue;
+        if (c == '(' && (multipoint > 0 || plain.ends_with("MULTIPOINT"))) {
+            if (++multipoint > 1) continue;
+        }
+        if (c == ')' && multipoint > 0 && --multipoint > 0) continue;
+        plain += c;
+    }
+    return head + canonical_numbers<double>(plain);
+}
+
 std::strong_ordering compare_times(std::string_view a, std::string_view b) {
     bool negative = a.starts_with('-');
     if (negative != b.starts_with('-')) {
@@ -140,6 +223,21 @@ VerifyColumn::VerifyColumn(const TablePlan& plan, uint32_t column)
         case SourceType::kTime:
             form_ = Form::kTime;
             break;
+        case SourceType::kUuid:
+            form_ = Form::kWord;
+            break;
+        case SourceType::kInet4:
+            form_ = Form::kInet4;
+            break;
+        case SourceType::kInet6:
+            form_ = Form::kInet6;
+            break;
+        case SourceType::kVector:
+            form_ = Form::kVector;
+            break;
+        case SourceType::kGeometry:
+            form_ = Form::kGeometry;
+            break;
         default:
             form_ = Form::kBytes;
             break;
@@ -154,6 +252,14 @@ std::string VerifyColumn::source_expression() const {
             return name + " + 0E0";  // all digits, whatever FLOAT(m,d) would show
         case SourceType::kBit:
             return name + " + 0";
+        case SourceType::kVector:
+            return "HEX(" + name + ")";
+        case SourceType::kGeometry: {
+            // Read anew without its SRID: with one, MySQL 8 may swap the coordinates of what it prints.
+            std::string wkt = "ST_AsText(ST_GeomFromWKB(SUBSTRING(" + name + ", 5)))";
+            if (plan_->geometry == GeometryText::kWkt) return wkt;
+            return "CONCAT('SRID=', ST_SRID(" + name + "), ';', " + wkt + ")";
+        }
         default:
             return name;
     }
@@ -181,6 +287,16 @@ std::string VerifyColumn::zero() const {
         }
         case Form::kTime:
             return "00:00:00.000000";
+        case Form::kWord:
+            return "00000000-0000-0000-0000-000000000000";
+        case Form::kInet4:
+            return "0.0.0.0";
+        case Form::kInet6:
+            return "::";
+        case Form::kVector:
+            return "[]";
+        case Form::kGeometry:
+            return "";
         default:
             return "0";
     }
@@ -226,6 +342,15 @@ CanonicalValue VerifyColumn::from_source(std::optional<std::string_view> text) c
             return date(*text);
         case Form::kTime:
             return canonical_time(*text);
+        case Form::kInet4:
+            return canonical_address(AF_INET, *text);
+        case Form::kInet6:
+            return canonical_address(AF_INET6, *text);
+        case Form::kVector:
+            return vector_of_hex(*text);
+        case Form::kGeometry:
+            return canonical_geometry(*text);
+        case Form::kWord:
         case Form::kBytes:
             return std::string(*text);
     }
@@ -244,6 +369,14 @@ CanonicalValue VerifyColumn::from_target(std::optional<std::string_view> text) c
             return canonical_float<double>(*text);
         case Form::kTime:
             return target_->type.kind == TargetKind::kTime64 ? canonical_time(*text) : time_of_micros(*text);
+        case Form::kInet4:
+            return canonical_address(AF_INET, *text);
+        case Form::kInet6:
+            return canonical_address(AF_INET6, *text);
+        case Form::kVector:
+            return canonical_numbers<float>(*text);
+        case Form::kGeometry:
+            return canonical_geometry(*text);
         default:
             return std::string(*text);
     }
@@ -262,6 +395,8 @@ std::string VerifyColumn::source_order() const {
             return filled(source_->type == SourceType::kBit ? name + " + 0" : name, "0");
         case Form::kDecimal:
             return filled(name, "0");
+        case Form::kWord:  // the servers' own orders differ: MariaDB's begins with the node
+            return "CAST(" + name + " AS CHAR)";
         case Form::kBytes:
             break;
         default:
@@ -273,6 +408,7 @@ std::string VerifyColumn::source_order() const {
 
 std::string VerifyColumn::target_order() const {
     std::string name = quote_target_identifier(target_->name);
+    if (form_ == Form::kWord) name = "toString(" + name + ")";
     // A LowCardinality(String) orders by its text too. MySQL has NULL first.
     return target_->type.nullable ? name + " ASC NULLS FIRST" : name;
 }
@@ -288,6 +424,10 @@ std::strong_ordering VerifyColumn::compare(const CanonicalValue& a, const Canoni
             return std::strong_order(number_of(*a), number_of(*b));
         case Form::kTime:
             return compare_times(*a, *b);
+        case Form::kInet4:
+            return compare_addresses(AF_INET, *a, *b);
+        case Form::kInet6:
+            return compare_addresses(AF_INET6, *a, *b);
         default:
             return *a <=> *b;
     }
@@ -299,6 +439,9 @@ bool VerifyColumn::can_order() const {
         case Form::kBool:
         case Form::kDecimal:
         case Form::kTime:
+        case Form::kWord:
+        case Form::kInet4:
+        case Form::kInet6:
             return true;
         case Form::kBytes:
             if (source_->length > kOrderedLength) return false;

@@ -22,6 +22,11 @@ using CanonicalValue = std::optional<std::string>;
 ///   text, JSON, bytes     as they are
 ///   DATE                  "2024-01-31"; DATETIME, TIMESTAMP the same with " 23:59:59" and fsp digits
 ///   TIME                  "-838:59:59.000000"
+///   UUID                  36 characters in lower case
+///   INET4, INET6          as inet_ntop prints them
+///   VECTOR                "[1,-0.5]", numbers as of FLOAT but with the sign of zero
+///   geometry              "POINT(1 2)", "SRID=4326;MULTIPOINT(0 0,1 1)": names in upper case, no spaces but
+///                         between coordinates, no brackets around the points of a MULTIPOINT
 /// Dates outside 1900-01-01 to 2299-12-31 become what the pipe's invalidDates policy makes of them, and NULL
 /// in a column that is not Nullable becomes the type's zero.
 class VerifyColumn {
@@ -46,7 +51,22 @@ class VerifyColumn {
     bool is_integer() const;
 
   private:
-    enum class Form : uint8_t { kInteger, kBool, kDecimal, kFloat, kDouble, kBytes, kDate, kDateTime, kTime };
+    enum class Form : uint8_t {
+        kInteger,
+        kBool,
+        kDecimal,
+        kFloat,
+        kDouble,
+        kBytes,
+        kDate,
+        kDateTime,
+        kTime,
+        kWord,  // of one form on both sides: UUID
+        kInet4,
+        kInet6,
+        kVector,
+        kGeometry,
+    };
     std::string zero() const;
     CanonicalValue date(std::string_view text) const;
 

@@ -65,6 +65,38 @@ TEST(VerifyValue, TinyintAsBool) {
     EXPECT_EQ(c.target("true"), "true");
 }
 
+TEST(VerifyValue, MariadbsOwnTypes) {
+    OneColumn uuid(SourceType::kUuid);
+    EXPECT_EQ(uuid.source("123e4567-e89b-12d3-a456-426655440000"), "123e4567-e89b-12d3-a456-426655440000");
+    OneColumn four(SourceType::kInet4);
+    EXPECT_EQ(four.compare("9.0.0.1", "10.0.0.0"), -1);
+    OneColumn six(SourceType::kInet6);
+    EXPECT_EQ(six.source("2001:DB8:0:0::1"), "2001:db8::1");
+    EXPECT_EQ(six.target("::ffff:192.0.2.1"), six.source("::ffff:c000:201"));
+    EXPECT_EQ(six.compare("::ffff", "1::"), -1);
+}
+
+TEST(VerifyValue, Vectors) {
+    OneColumn c(SourceType::kVector);
+    EXPECT_EQ(c.source("0000803F000020C0CDCCCC3D"), "[1,-2.5,0.1]");
+    EXPECT_EQ(c.source("00000080"), "[-0]");
+    EXPECT_EQ(c.target("[1,-2.5,0.1]"), "[1,-2.5,0.1]");
+    EXPECT_EQ(c.target("[1e30,-0]"), c.source("CAF2497100000080"));
+}
+
+TEST(VerifyValue, Geometries) {
+    OneColumn c(SourceType::kGeometry);
+    EXPECT_EQ(c.source("POINT(0.1 1e20)"), c.target("POINT(0.1 1e+20)"));
+    EXPECT_NE(c.source("POINT(0.1 2)"), c.target("POINT(0.1 3)"));
+    EXPECT_NE(c.source("LINESTRING(1 2,3 4)"), c.target("LINESTRING(1 2,3 4,1 2)"));
+    EXPECT_EQ(c.source("MULTIPOINT(0 0,1 2)"), c.target("MULTIPOINT((0 0),(1 2))"));
+    EXPECT_EQ(c.source("GEOMETRYCOLLECTION(MULTIPOINT(0 0,1 2),POINT(1 2),POLYGON((0 0,1 1)))"),
+              c.target("GEOMETRYCOLLECTION(MULTIPOINT((0 0),(1 2)),POINT(1 2),POLYGON((0 0,1 1)))"));
+    EXPECT_NE(c.source("POLYGON((0 0,1 1),(2 2,3 3))"), c.target("POLYGON((0 0,1 1,2 2,3 3))"));
+    EXPECT_EQ(c.source("geometrycollection empty"), c.target("GEOMETRYCOLLECTION EMPTY"));
+    EXPECT_NE(c.source("SRID=1;POINT(0 0)"), c.target("SRID=0;POINT(0 0)"));
+}
+
 TEST(VerifyValue, Decimals) {
     OneColumn c(SourceType::kDecimal);
     EXPECT_EQ(c.source("000012.50000"), "12.5");

@@ -173,7 +173,7 @@ BinlogStream BinlogStream::open(const SourceEndpoint& endpoint, const ServerInfo
                                 kOperation);
     } else {
         throw Error(Disposition::kFailPipe, "start reading the log of " + connection.address(),
-                    "no position is stored", "Load the pipe anew (another name, empty targets)");
+                    "no position is stored", "Resync the pipe");
     }
     return stream;
 }

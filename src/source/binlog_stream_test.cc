@@ -33,9 +33,11 @@ class BinlogStreamTest : public ServerTest {
 
     /// Row events that carry `marker`, up to the log's end: two heartbeats in a row. (One may come from MySQL
     /// to say that it has skipped transactions.)
-    int count_writes(BinlogStream& stream, const std::string& marker) {
+    /// Ends when the log is quiet. A server also beats while it skips what was asked to be left out, so the
+    /// writes that must come are waited for.
+    int count_writes(BinlogStream& stream, const std::string& marker, int expected) {
         int writes = 0;
-        for (int beats = 0; beats < 2;) {
+        for (int beats = 0; beats < 2 || writes < expected;) {
             ByteSpan event = stream.next();
             EXPECT_EQ(size_of(event), event.size());
             if (is_write(event) && as_text(event).find(marker) != std::string_view::npos) ++writes;
@@ -57,10 +59,10 @@ TEST_P(BinlogStreamTest, GivesWhatCameAfterThePosition) {
         EXPECT_EQ(type_of(stream.next()), kRotate);
         EXPECT_EQ(type_of(stream.next()), kFormat);
         auto again = BinlogStream::open(endpoint_, info_, from);
-        EXPECT_EQ(count_writes(again, "before-" + n), 0);
-        EXPECT_EQ(count_writes(stream, "-" + n), 2);
+        EXPECT_EQ(count_writes(again, "before-" + n, 0), 0);
+        EXPECT_EQ(count_writes(stream, "-" + n, 2), 2);
         sql("INSERT INTO t VALUES (4" + n + ", 'live-" + n + "')");
-        EXPECT_EQ(count_writes(stream, "live-" + n), 1);
+        EXPECT_EQ(count_writes(stream, "live-" + n, 1), 1);
     }
 }
 
@@ -93,7 +95,11 @@ TEST_P(BinlogStreamTest, LogPositionFollowsTheServers) {
         ByteSpan event = stream.next();
         found = is_write(event) && as_text(event).find("the-end-" + database_) != std::string_view::npos;
         if (found) {
-            EXPECT_EQ(static_cast<uint32_t>(stream.log_position().offset), load_le<4>(event.data() + 13));
+            // MariaDB 11.4+ leaves it 0 inside of transactions; the next comparison is behind this one.
+            const auto log_pos = static_cast<uint32_t>(load_le<4>(event.data() + 13));
+            if (log_pos != 0) {
+                EXPECT_EQ(static_cast<uint32_t>(stream.log_position().offset), log_pos);
+            }
         }
     }
     EXPECT_TRUE(stream.log_position().at_or_after(*from.file()));
@@ -110,7 +116,7 @@ TEST_P(BinlogStreamTest, CrossesFiles) {
     sql("FLUSH BINARY LOGS");
     sql("INSERT INTO t VALUES (2, 'two-" + database_ + "')");
     auto stream = BinlogStream::open(endpoint_, info_, from);
-    EXPECT_EQ(count_writes(stream, database_), 2);
+    EXPECT_EQ(count_writes(stream, database_, 2), 2);
     EXPECT_NE(stream.log_position().file, from.file()->file);
     EXPECT_TRUE(stream.log_position().at_or_after(*here(ReplicationMechanism::kFilePos).file()));
 }
@@ -128,7 +134,7 @@ TEST_P(BinlogStreamTest, FarOffsetsAreReachedFromTheStartOfTheFile) {
         auto stream = BinlogStream::open(endpoint_, info_, position, from_start);
         sql("FLUSH BINARY LOGS");  // a file's end is a position too: all of the next ones counts
         sql("INSERT INTO t VALUES (3, 'next-" + database_ + "')");
-        EXPECT_EQ(count_writes(stream, database_), expected) << position.to_string();
+        EXPECT_EQ(count_writes(stream, database_, expected), expected) << position.to_string();
         sql("DELETE FROM t WHERE a = 3");
     }
 }
@@ -142,7 +148,7 @@ TEST_P(BinlogStreamTest, OverCompressionAndTheSocket) {
     for (const std::string& host : {endpoint_.host, socket_}) {
         local.host = host;
         auto stream = BinlogStream::open(local, info_, from);
-        EXPECT_EQ(count_writes(stream, "zip-" + database_), 1);
+        EXPECT_EQ(count_writes(stream, "zip-" + database_, 1), 1);
     }
 }
 
@@ -152,7 +158,7 @@ TEST_P(BinlogStreamTest, APurgedFileFailsThePipe) {
         for (;;) stream.next();
     });
     EXPECT_EQ(e.disposition(), Disposition::kFailPipe) << e.what();
-    EXPECT_NE(e.hint().find("load the pipe anew"), std::string::npos) << e.what();
+    EXPECT_NE(e.hint().find("esync the pipe"), std::string::npos) << e.what();
     EXPECT_EQ(error_of([&] { BinlogStream::open(endpoint_, info_, Position()); }).disposition(),
               Disposition::kFailPipe);
 }
@@ -214,10 +220,10 @@ TEST_P(BinlogStreamTest, TaggedGtids) {
     sql("INSERT INTO t VALUES (2, 'tag-after-" + database_ + "')");
     sql("SET gtid_next = 'AUTOMATIC'");
     auto stream = BinlogStream::open(endpoint_, info_, from);
-    EXPECT_EQ(count_writes(stream, database_), 1);
+    EXPECT_EQ(count_writes(stream, database_, 1), 1);
 }
 
-INSTANTIATE_TEST_SUITE_P(Servers, BinlogStreamTest, testing::Values("MYSQL", "MARIADB"));
+INSTANTIATE_TEST_SUITE_P(Servers, BinlogStreamTest, testing::Values("MYSQL", "MARIADB", "MARIADB11"));
 
 std::string hex(const ByteBuffer& bytes) {
     return hex_digits(as_text(bytes.span()));

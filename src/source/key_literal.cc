@@ -6,7 +6,7 @@
 namespace penstock {
 namespace {
 
-enum class Form { kNumber, kFloat, kTime, kText, kBytes, kNone };
+enum class Form { kNumber, kFloat, kTime, kWord, kText, kBytes, kNone };
 
 Form form_of(const SourceColumn& column) {
     switch (column.type) {
@@ -29,6 +29,10 @@ Form form_of(const SourceColumn& column) {
         case SourceType::kTimestamp:
         case SourceType::kTime:
             return Form::kTime;
+        case SourceType::kUuid:
+        case SourceType::kInet4:
+        case SourceType::kInet6:
+            return Form::kWord;
         case SourceType::kChar:
         case SourceType::kVarChar:
         case SourceType::kText:
@@ -89,6 +93,7 @@ std::string key_literal(const SourceColumn& column, const std::string& value) {
     const bool hex = form == Form::kText || form == Form::kBytes;
     const char* allowed = hex                   ? "0123456789ABCDEF"
                           : form == Form::kTime ? "0123456789-:. "
+                          : form == Form::kWord ? "0123456789abcdefABCDEF-:."
                                                 : "0123456789-+.eE";
     if (form == Form::kNone || value.find_first_not_of(allowed) != std::string::npos ||
         (value.empty() && !hex)) {
@@ -103,6 +108,7 @@ std::string key_literal(const SourceColumn& column, const std::string& value) {
         case Form::kBytes:
             return "x'" + value + "'";
         case Form::kTime:
+        case Form::kWord:
             return "'" + value + "'";
         case Form::kFloat:
             return value.find_first_of("eE") == std::string::npos ? value + "E0" : value;

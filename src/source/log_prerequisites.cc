@@ -53,10 +53,14 @@ std::vector<Prerequisite> check_log_settings(const ServerInfo& info, const Sourc
                 "FULL: every column of every change", "binlog_row_image = 'FULL'");
     }
     if (info.has_row_metadata()) {
-        require("binlog_row_metadata", same(info.binlog_row_metadata, "FULL"),
-                shown(info.binlog_row_metadata),
-                "FULL: column names in the log, so that columns are never mixed up",
-                "binlog_row_metadata = 'FULL'");
+        const bool full = same(info.binlog_row_metadata, "FULL");
+        items.push_back(
+            {"binlog_row_metadata", full ? State::kOk : State::kWarning, shown(info.binlog_row_metadata),
+             "FULL: column names in the log. Without them columns are matched by their place in the recorded "
+             "definition, which each table map is checked against: a table that was altered unseen stops, "
+             "but "
+             "two columns of one type that changed places are not told apart",
+             full ? std::string() : set_global(info, "binlog_row_metadata = 'FULL'")});
     } else {
         items.push_back(
             {"binlog_row_metadata", State::kWarning, "(not there)",
@@ -65,9 +69,6 @@ std::vector<Prerequisite> check_log_settings(const ServerInfo& info, const Sourc
              ""});
     }
     if (info.mariadb()) return items;
-    require("binlog_row_value_options", info.binlog_row_value_options.empty(),
-            shown(info.binlog_row_value_options), "empty: partial JSON updates are not read",
-            "binlog_row_value_options = ''");
     if (settings.mechanism == ReplicationMechanism::kGtid) {
         items.push_back(item(
             "gtid_mode", same(info.gtid_mode, "ON"), shown(info.gtid_mode),

@@ -1,11 +1,16 @@
 #include "source/mysql_connection.h"
 
 #include <atomic>
+#include <cerrno>
+#include <cstring>
 #include <mutex>
 #include <set>
 
+#include <arpa/inet.h>
+#include <fcntl.h>
 #include <mysql.h>
 #include <netdb.h>
+#include <strings.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -73,7 +78,43 @@ const std::string& name_to_connect_by(const SourceEndpoint& endpoint, const std:
                 "tlsHost " + endpoint.tls_host + " does not resolve to an address of " + endpoint.host +
                     ", so the certificate cannot be checked against it",
                 "Make the name resolve here (a line \"ADDRESS " + endpoint.tls_host +
-                    "\" in /etc/hosts), or set skipCertVerification");
+                    "\" in /etc/hosts), or take tlsHost out and set skipCertVerification");
+}
+
+/// An address or name that cannot lead off this machine. Other names do not count, whatever they resolve to
+/// just now: who answers for names would choose.
+bool is_loopback(const std::string& host) {
+    in_addr v4{};
+    in6_addr v6{};
+    if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
+    if (inet_pton(AF_INET6, host.c_str(), &v6) == 1) return IN6_IS_ADDR_LOOPBACK(&v6);
+    return ::strcasecmp(host.c_str(), "localhost") == 0;
+}
+
+/// How the link is protected; docs/decisions/0006-source-tls.md has the reasons.
+struct TlsRule {
+    bool use = false;      ///< where the server offers it
+    bool require = false;  ///< a server that does not offer it is refused
+    bool verify = false;   ///< certificate and name
+};
+
+TlsRule tls_rule(const SourceEndpoint& endpoint, const std::string& address) {
+    const bool socket = endpoint.host.starts_with('/');
+    const char* without = socket                            ? "a Unix socket has no TLS"
+                          : endpoint.disable_tls            ? "disableTls is set"
+                          : endpoint.skip_cert_verification ? "skipCertVerification is set"
+                                                            : nullptr;
+    if (!endpoint.tls_host.empty() && without != nullptr) {
+        throw Error(Disposition::kFailPipe, "connect to " + address,
+                    "tlsHost " + endpoint.tls_host + " cannot be checked: " + without,
+                    "Take tlsHost out (null), or have the certificate checked");
+    }
+    if (socket || endpoint.disable_tls) return {};
+    const bool far = !is_loopback(endpoint.host);
+    const bool asked = !endpoint.ca_certificate.empty() || !endpoint.tls_host.empty();
+    TlsRule rule{.use = true, .require = far, .verify = !endpoint.skip_cert_verification && (far || asked)};
+    rule.require |= rule.verify;
+    return rule;
 }
 
 unsigned to_unsigned(std::chrono::seconds s) {
@@ -89,7 +130,8 @@ struct MysqlConnection::State {
     std::string server_version;
     bool mariadb = false;
 
-    // Touched by interrupt() from other threads.
+    // Touched by interrupt() from other threads. A descriptor of our own for the socket: the library closes
+    // its own when the link is lost, and its number may belong to another file at once.
     std::mutex socket_mutex;
     int socket = -1;
     std::atomic<bool> interrupted{false};
@@ -100,12 +142,11 @@ struct MysqlConnection::State {
         if (socket >= 0) ::shutdown(socket, SHUT_RDWR);
     }
     void close_link() noexcept {
-        {
-            std::lock_guard lock(socket_mutex);
-            socket = -1;  // its number may belong to another file soon
-        }
         if (mysql != nullptr) mysql_close(mysql);
         mysql = nullptr;
+        std::lock_guard lock(socket_mutex);
+        if (socket >= 0) ::close(socket);
+        socket = -1;
     }
 };
 
@@ -140,19 +181,21 @@ MysqlConnection MysqlConnection::open(const SourceEndpoint& endpoint, const Conn
     mysql_optionsv(mysql, MYSQL_OPT_PROTOCOL, &protocol);
     if (endpoint.use_compression) mysql_optionsv(mysql, MYSQL_OPT_COMPRESS, nullptr);
 
-    const bool verify = !local && !endpoint.disable_tls && !endpoint.ca_certificate.empty() &&
-                        !endpoint.skip_cert_verification;
+    const TlsRule tls = tls_rule(endpoint, state->address);
     const my_bool yes = 1;
     std::optional<MemoryFile> ca;
     std::string host = endpoint.host;
-    if (!local && !endpoint.disable_tls) mysql_optionsv(mysql, MYSQL_OPT_SSL_ENFORCE, &yes);  // where offered
-    if (verify) {
-        ca.emplace(endpoint.ca_certificate);
-        mysql_optionsv(mysql, MYSQL_OPT_SSL_CA, ca->path().c_str());
+    if (tls.use) mysql_optionsv(mysql, MYSQL_OPT_SSL_ENFORCE, &yes);  // where offered
+    if (tls.verify) {
+        // Without a file of authorities the library takes the system's.
+        if (!endpoint.ca_certificate.empty()) {
+            ca.emplace(endpoint.ca_certificate);
+            mysql_optionsv(mysql, MYSQL_OPT_SSL_CA, ca->path().c_str());
+        }
         mysql_optionsv(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &yes);
         host = name_to_connect_by(endpoint, state->address);
     }
-    mysql_optionsv(mysql, MARIADB_OPT_RESTRICTED_AUTH, local || verify ? kAllPlugins : kSafePlugins);
+    mysql_optionsv(mysql, MARIADB_OPT_RESTRICTED_AUTH, local || tls.verify ? kAllPlugins : kSafePlugins);
 
     MysqlConnection connection(std::move(state));
     if (mysql_real_connect(mysql, local ? nullptr : host.c_str(), endpoint.username.c_str(),
@@ -161,12 +204,25 @@ MysqlConnection MysqlConnection::open(const SourceEndpoint& endpoint, const Conn
         connection.fail("connect to");
     }
 
+    // The library itself refuses a server without TLS only where it is to verify; no password has been sent
+    // in clear text till here.
+    if (tls.require && connection.tls_cipher().empty()) {
+        throw Error(Disposition::kFailPipe, "connect to " + connection.address(),
+                    "the server offers no TLS, and it is not on this machine",
+                    "Turn TLS on at the server, or set disableTls where nobody can listen");
+    }
+
     State& s = *connection.state_;
     s.server_version = mysql_get_server_info(mysql);
     s.mariadb = s.server_version.find("MariaDB") != std::string::npos || mariadb_connection(mysql) != 0;
     {
         std::lock_guard lock(s.socket_mutex);
-        s.socket = mysql_get_socket(mysql);
+        s.socket = ::fcntl(mysql_get_socket(mysql), F_DUPFD_CLOEXEC, 0);
+        if (s.socket < 0) {
+            throw Error(Disposition::kRetry, "connect to " + s.address,
+                        std::string("no descriptor is free: ") + std::strerror(errno),
+                        "Raise the limit of open files (ulimit -n)");
+        }
     }
     connection.execute(
         "SET SESSION time_zone = '+00:00', sql_mode = '', autocommit = 1, net_write_timeout = 7200"

@@ -43,10 +43,12 @@ class MysqlConnection {
     using Row = std::vector<std::optional<std::string>>;  ///< std::nullopt is SQL NULL
     using Rows = std::vector<Row>;
 
-    /// Connects and sets the session up. TLS: none when endpoint.disable_tls or over a Unix socket; else
-    /// used when the server offers it; with a ca_certificate (and skip_cert_verification false) TLS is
-    /// required and certificate and name (tls_host, else host) are checked before the password is sent. A
-    /// tls_host must resolve to an address of host (Connector/C checks the name that it connects by).
+    /// Connects and sets the session up. TLS: none when endpoint.disable_tls or over a Unix socket. To a
+    /// loopback host (127/8, ::1, "localhost"): used when the server offers it, required and verified when
+    /// ca_certificate or tls_host is given. To every other host: required, and verified. Verified means:
+    /// certificate (ca_certificate, else the system's authorities) and name (tls_host, else host), before
+    /// the password is sent; skip_cert_verification turns it off. A tls_host must resolve to an address of
+    /// host (Connector/C checks the name that it connects by), and one that would go unchecked is refused.
     static MysqlConnection open(const SourceEndpoint& endpoint, const ConnectionOptions& options = {});
 
     MysqlConnection(MysqlConnection&&) noexcept;

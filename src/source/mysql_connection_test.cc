@@ -3,6 +3,9 @@
 #include <chrono>
 #include <thread>
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "source/mysql_errors.h"
 #include "source/test_server.h"
 
@@ -86,8 +89,58 @@ Ase9iZkorxYBeJwCIFj8lBe2aMIzKus1R3SdiW1s0dwInvQsWNvoNqVmDTul
     strict.tls_host = "no-such-host.invalid";
     EXPECT_NE(std::string(error_of([&] { MysqlConnection::open(strict); }).what()).find("tlsHost"),
               std::string::npos);
+    strict.tls_host.clear();
     strict.skip_cert_verification = true;
     EXPECT_EQ(MysqlConnection::open(strict).query_value("SELECT 1"), "1");
+}
+
+TEST_P(MysqlConnectionTest, AServerThatMayBeAnywhereIsVerified) {
+    SourceEndpoint far = endpoint_;
+    far.host = "0.0.0.0";  // leads to loopback, but is no address of it
+    Error e = error_of([&] { MysqlConnection::open(far); });
+    EXPECT_EQ(e.disposition(), Disposition::kFailPipe) << e.what();
+    // MySQL's certificate is of no authority that the system knows; MariaDB has no TLS here.
+    EXPECT_NE(e.hint().find(mariadb() ? "disableTls" : "caCertificate"), std::string::npos) << e.what();
+    EXPECT_EQ(e.hint().find("skipCertVerification") == std::string::npos, mariadb()) << e.what();
+
+    far.skip_cert_verification = true;
+    if (mariadb()) {
+        Error without = error_of([&] { MysqlConnection::open(far); });
+        EXPECT_EQ(without.disposition(), Disposition::kFailPipe) << without.what();
+        EXPECT_NE(without.hint().find("disableTls"), std::string::npos) << without.what();
+    } else {
+        EXPECT_NE(MysqlConnection::open(far).tls_cipher(), "");
+    }
+    far.skip_cert_verification = false;
+    far.disable_tls = true;
+    EXPECT_EQ(MysqlConnection::open(far).tls_cipher(), "");
+}
+
+TEST_P(MysqlConnectionTest, LoopbackIsVerifiedOnlyWhenAsked) {
+    for (const char* host : {"127.0.0.1", "LocalHost"}) {
+        SourceEndpoint near = endpoint_;
+        near.host = host;
+        EXPECT_EQ(MysqlConnection::open(near).query_value("SELECT 1"), "1") << host;
+    }
+    SourceEndpoint named = endpoint_;
+    named.tls_host = "localhost";
+    Error e = error_of([&] { MysqlConnection::open(named); });
+    EXPECT_EQ(e.disposition(), Disposition::kFailPipe) << e.what();
+    EXPECT_NE(e.hint(), "") << e.what();
+}
+
+TEST_P(MysqlConnectionTest, ATlsHostThatWouldGoUncheckedIsRefused) {
+    for (int way = 0; way < 3; ++way) {
+        SourceEndpoint endpoint = endpoint_;
+        endpoint.tls_host = "localhost";
+        if (way == 0) endpoint.disable_tls = true;
+        if (way == 1) endpoint.skip_cert_verification = true;
+        if (way == 2) endpoint.host = socket_;
+        Error e = error_of([&] { MysqlConnection::open(endpoint); });
+        EXPECT_EQ(e.disposition(), Disposition::kFailPipe);
+        EXPECT_NE(std::string(e.what()).find("tlsHost localhost cannot be checked"), std::string::npos)
+            << e.what();
+    }
 }
 
 TEST_P(MysqlConnectionTest, CompressesWhenAsked) {
@@ -175,6 +228,23 @@ TEST_P(MysqlConnectionTest, DroppingAnUnfinishedStreamIsQuick) {
     EXPECT_EQ(error_of([&] { other.query("SELECT 1"); }).disposition(), Disposition::kRetry);
 }
 
+TEST_P(MysqlConnectionTest, InterruptAfterALostLinkTouchesNoOtherDescriptor) {
+    auto lost = MysqlConnection::open(endpoint_);
+    std::string id = lost.query_value("SELECT CONNECTION_ID()").value();
+    MysqlConnection::open(endpoint_).execute("KILL " + id);
+    EXPECT_THROW(lost.query("SELECT 1"), Error);  // the client library has closed its descriptor now
+    int pairs[4][2];
+    for (auto& pair : pairs) ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);  // one has its number
+    lost.interrupt();
+    for (auto& pair : pairs) {
+        char byte = 'x';
+        EXPECT_EQ(::send(pair[0], &byte, 1, MSG_NOSIGNAL), 1);
+        EXPECT_EQ(::recv(pair[1], &byte, 1, MSG_DONTWAIT), 1);
+        ::close(pair[0]);
+        ::close(pair[1]);
+    }
+}
+
 TEST_P(MysqlConnectionTest, InterruptBreaksABlockedRead) {
     auto other = MysqlConnection::open(endpoint_);
     const auto start = steady_clock::now();
@@ -233,6 +303,9 @@ TEST(MysqlErrors, Dispositions) {
               Disposition::kRetry);
     EXPECT_EQ(disposition_of_mysql_error(2026, "TLS/SSL error: self-signed certificate in certificate chain"),
               Disposition::kFailPipe);
+    EXPECT_NE(hint_of_mysql_error(1236, "log event entry exceeded max_allowed_packet; Increase it", "u")
+                  .find("SET GLOBAL max_allowed_packet"),
+              std::string::npos);
 }
 
 }  // namespace

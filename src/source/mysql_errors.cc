@@ -125,8 +125,12 @@ std::string hint_of_mysql_error(unsigned number, std::string_view message, std::
             if (replaced_by_same_id(message)) {
                 return "Give each pipe a server id of its own, or leave the setting out";
             }
-            return "The log before this point is gone from the source: load the pipe anew (another name, "
-                   "empty targets), and keep the log "
+            if (contains(message, "max_allowed_packet")) {
+                return "An event is larger than the server sends: SET GLOBAL max_allowed_packet = 1073741824 "
+                       "at "
+                       "the source and start the pipe; where that does not help, resync it";
+            }
+            return "The log before this point is gone from the source: resync the pipe, and keep the log "
                    "longer "
                    "(binlog_expire_logs_seconds, expire_logs_days or the provider's retention setting)";
         case 1862:
@@ -139,12 +143,11 @@ std::string hint_of_mysql_error(unsigned number, std::string_view message, std::
             return "Check the host name";
         case 2026:
             if (contains(message, "does not support it")) {
-                return "Turn TLS on at the server, or take the CA certificate out of the pipe";
+                return "Turn TLS on at the server, or set disableTls where nobody can listen";
             }
             if (certificate_refused(message)) {
-                return "Check that the CA certificate is the one that signed the server's, and that the "
-                       "server's "
-                       "names the host (set tlsHost if it has another name); or set skipCertVerification";
+                return "Set caCertificate to the authority that signed the server's certificate, and tlsHost "
+                       "to the name in it where that is not the host; or set skipCertVerification";
             }
             return {};
         case 2058:

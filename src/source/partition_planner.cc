@@ -220,7 +220,32 @@ Key choose_key(const TableSchema& schema, const std::string& partition_column) {
     return key;
 }
 
+bool can_be_partition_column(SourceType type) {
+    return is_integer(type) || type == SourceType::kDate || type == SourceType::kDateTime ||
+           type == SourceType::kTimestamp;
+}
+
 }  // namespace
+
+void require_partition_column(MysqlConnection& connection, const TableSchema& schema,
+                              const std::string& partition_column) {
+    const auto column = std::find_if(schema.columns.begin(), schema.columns.end(),
+                                     [&](const SourceColumn& c) { return c.name == partition_column; });
+    std::string wrong;
+    if (column == schema.columns.end()) {
+        wrong = "which the table does not have";
+    } else if (!can_be_partition_column(column->type)) {
+        wrong = "which is " + column->column_type;
+    } else if (!KeySpace(connection, schema, {&*column}).use_index()) {
+        wrong = "which no index begins with";
+    } else {
+        return;
+    }
+    throw Error(Disposition::kFailPipe, "check the partitionKey",
+                "partitionKey names column " + partition_column + ", " + wrong,
+                "Choose an indexed column of an integer, date, datetime or timestamp type, or leave it out")
+        .at_table(schema.qualified_name());
+}
 
 void set_counted_rows_for_tests(uint64_t rows) {
     counted_rows = rows == 0 ? kCountedRows : rows;

@@ -69,6 +69,7 @@ class SourceCheck {
                 info_.display_name() + (cipher.empty() ? ", no TLS" : ", TLS " + cipher), needed);
         } catch (const Error& e) {
             add("connection", State::kFailed, e.what(), needed);
+            items_.back().may_pass = e.disposition() == Disposition::kRetry;
             return false;
         }
         refused([&] {
@@ -223,6 +224,17 @@ class SourceCheck {
                                " LIMIT 0");
         });
         check_cascades(mapping, table);
+        if (settings_.mode != ReplicationMode::kSnapshot && !info_.logs_generated_columns()) {
+            std::string generated;
+            for (const SourceColumn& column : schema.columns) {
+                if (column.generated && !excluded(column.name))
+                    generated += (generated.empty() ? "" : ", ") + column.name;
+            }
+            require("generated columns of " + table, generated.empty(),
+                    generated.empty() ? "none" : generated,
+                    "excludedColumns of the mapping lists them: this server does not log them when a row is "
+                    "updated or deleted (the mode snapshot can copy them)");
+        }
         require("select on " + table, !unreadable, unreadable.value_or("granted"),
                 "the privilege to read its rows", "GRANT SELECT ON " + quoted + " TO " + user_);
         require("column types of " + table, unsupported.empty(),

@@ -18,9 +18,10 @@ struct Prerequisite {
     };
     std::string name;  ///< stable, e.g. "binlog_format", "select on shop.orders"
     State state = State::kOk;
-    std::string found;    ///< what the server says
-    std::string needed;   ///< what a pipe needs, and why
-    std::string fix_sql;  ///< statements, or empty when there is none
+    std::string found;      ///< what the server says
+    std::string needed;     ///< what a pipe needs, and why
+    std::string fix_sql;    ///< statements, or empty when there is none
+    bool may_pass = false;  ///< failed for a reason that may go away by itself: nobody answers
 
     bool operator==(const Prerequisite&) const = default;
 };

@@ -57,8 +57,7 @@ uint64_t to_uint64(const std::string& text) {
     return std::strtoull(text.c_str(), nullptr, 10);
 }
 
-constexpr const char* kResyncHint =
-    "Load the pipe anew (another name, empty targets), and keep the log longer than the longest pause";
+constexpr const char* kResyncHint = "Resync the pipe, and keep the log longer than the longest pause";
 
 void check_file(MysqlConnection& connection, const FilePosition& wanted) {
     auto fail = [&](const std::string& what) {
@@ -86,9 +85,8 @@ void check_mariadb_gtids(MysqlConnection& connection, const MariadbGtidPos& want
             Disposition::kFailPipe, operation,
             "the source's log ends at \"" + end.to_string() + "\", before what this pipe has read",
             info.log_replica_updates
-                ? "If it is a replica that lags behind, start the pipe again later; else load the pipe anew "
-                  "(another name, empty targets)"
-                : "It was reset or restored from a backup: load the pipe anew (another name, empty targets)")
+                ? "If it is a replica that lags behind, start the pipe again later; else resync the pipe"
+                : "It was reset or restored from a backup: resync the pipe")
             .at_position(wanted.to_string());
     }
     // Where the oldest file begins: its GTID list. Without the privilege to ask, the dump itself will tell.
@@ -129,11 +127,10 @@ void check_gtids_available(const GtidSet& wanted, const GtidSet& purged, const G
         return GtidSource{entry.first.uuid, {}}.to_string() == server_uuid;
     });
     if (its_own) {
-        throw Error(
-            Disposition::kFailPipe, operation,
-            "the source no longer knows transactions of its own that this pipe has read: " +
-                unknown.to_string(),
-            "It was reset or restored from a backup: load the pipe anew (another name, empty targets)")
+        throw Error(Disposition::kFailPipe, operation,
+                    "the source no longer knows transactions of its own that this pipe has read: " +
+                        unknown.to_string(),
+                    "It was reset or restored from a backup: resync the pipe")
             .at_position(wanted.to_string());
     }
     throw Error(Disposition::kRetry, operation,

@@ -44,6 +44,9 @@ struct ServerInfo {
     std::string identity() const;
     /// "MySQL 9.7.1" or "MariaDB 10.11.6".
     std::string display_name() const;
+    /// The row images of UPDATE and DELETE hold generated columns too. MariaDB 11.8 leaves them out, stored
+    /// ones as well (10.11 does not), whatever binlog_row_image says.
+    bool logs_generated_columns() const { return !mariadb() || !at_least(11, 8); }
     /// Tables maps can carry names, signs and charsets (MySQL 8.0.1+, MariaDB 10.5+).
     bool has_row_metadata() const;
 };

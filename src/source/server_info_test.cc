@@ -76,7 +76,7 @@ TEST_P(ServerInfoTest, APositionAheadOfTheServerIsRefused) {
     EXPECT_NE(std::string(e.what()).find("99999999999"), std::string::npos) << e.what();
 }
 
-INSTANTIATE_TEST_SUITE_P(Servers, ServerInfoTest, testing::Values("MYSQL", "MARIADB"));
+INSTANTIATE_TEST_SUITE_P(Servers, ServerInfoTest, testing::Values("MYSQL", "MARIADB", "MARIADB11"));
 
 constexpr const char* kUs = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
 

@@ -41,6 +41,11 @@ SnapshotReader SnapshotReader::open(const SourceEndpoint& endpoint, const Server
     return {std::move(connection), std::move(position)};
 }
 
+void SnapshotReader::renew(const ServerInfo& info, ReplicationMechanism mechanism) {
+    open_view(connection_);
+    position_after_ = current_position(connection_, info, mechanism);
+}
+
 RowStream SnapshotReader::read(const TableSchema& table, const std::vector<std::string>& expressions,
                                const std::string& predicate) {
     std::string sql = "SELECT ";

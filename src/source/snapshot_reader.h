@@ -22,6 +22,9 @@ class SnapshotReader {
     static SnapshotReader open(const SourceEndpoint& endpoint, const ServerInfo& info,
                                ReplicationMechanism mechanism);
 
+    /// Ends the read view and opens another. No row stream may be open.
+    void renew(const ServerInfo& info, ReplicationMechanism mechanism);
+
     /// The log's end read just after the view was opened: the view holds nothing that is not before it, so a
     /// pipe that replayed the log up to here has at least all that this reader shows. Position{} where the
     /// server writes no log.

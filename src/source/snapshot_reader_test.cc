@@ -132,7 +132,7 @@ TEST_P(SnapshotReaderTest, WithoutLocksItIsSaid) {
     EXPECT_EQ(snapshots.method, "FLUSH TABLES WITH READ LOCK");
 }
 
-INSTANTIATE_TEST_SUITE_P(Servers, SnapshotReaderTest, testing::Values("MYSQL", "MARIADB"));
+INSTANTIATE_TEST_SUITE_P(Servers, SnapshotReaderTest, testing::Values("MYSQL", "MARIADB", "MARIADB11"));
 
 }  // namespace
 }  // namespace penstock

@@ -62,40 +62,6 @@ std::vector<std::string> parse_labels(std::string_view list) {
     return labels;
 }
 
-const std::map<std::string_view, SourceType>& type_names() {
-    static const std::map<std::string_view, SourceType> names = {
-        {"tinyint", SourceType::kTinyInt},
-        {"smallint", SourceType::kSmallInt},
-        {"mediumint", SourceType::kMediumInt},
-        {"int", SourceType::kInt},
-        {"bigint", SourceType::kBigInt},
-        {"decimal", SourceType::kDecimal},
-        {"float", SourceType::kFloat},
-        {"double", SourceType::kDouble},
-        {"bit", SourceType::kBit},
-        {"char", SourceType::kChar},
-        {"varchar", SourceType::kVarChar},
-        {"tinytext", SourceType::kText},
-        {"text", SourceType::kText},
-        {"mediumtext", SourceType::kText},
-        {"longtext", SourceType::kText},
-        {"binary", SourceType::kBinary},
-        {"varbinary", SourceType::kVarBinary},
-        {"tinyblob", SourceType::kBlob},
-        {"blob", SourceType::kBlob},
-        {"mediumblob", SourceType::kBlob},
-        {"longblob", SourceType::kBlob},
-        {"date", SourceType::kDate},
-        {"datetime", SourceType::kDateTime},
-        {"timestamp", SourceType::kTimestamp},
-        {"time", SourceType::kTime},
-        {"year", SourceType::kYear},
-        {"enum", SourceType::kEnum},
-        {"set", SourceType::kSet},
-    };
-    return names;
-}
-
 /// The numbers in "(10,2)".
 std::vector<uint32_t> parse_numbers(std::string_view list) {
     std::vector<uint32_t> numbers;
@@ -201,7 +167,8 @@ void read_doubtful_labels(MysqlConnection& connection, const TableSchema& table,
         }
         std::vector<std::string> labels;
         for (auto& row :
-             connection.query("SELECT " + name + " FROM " + scratch + " ORDER BY " + name + " + 0")) {
+             connection.query("SELECT " + name + " FROM " + scratch + " ORDER BY " + name + " + 0 < 0, " +
+                              name + " + 0")) {  // the 64th member of a SET counts as negative
             labels.push_back(text_of(row[0]));
         }
         connection.execute("DROP TEMPORARY TABLE " + scratch);
@@ -257,17 +224,64 @@ void read_database(MysqlConnection& connection, const ServerInfo& info, const st
 
 }  // namespace
 
+const std::map<std::string_view, SourceType>& source_type_names() {
+    static const std::map<std::string_view, SourceType> names = {
+        {"tinyint", SourceType::kTinyInt},
+        {"smallint", SourceType::kSmallInt},
+        {"mediumint", SourceType::kMediumInt},
+        {"int", SourceType::kInt},
+        {"bigint", SourceType::kBigInt},
+        {"decimal", SourceType::kDecimal},
+        {"float", SourceType::kFloat},
+        {"double", SourceType::kDouble},
+        {"bit", SourceType::kBit},
+        {"char", SourceType::kChar},
+        {"varchar", SourceType::kVarChar},
+        {"tinytext", SourceType::kText},
+        {"text", SourceType::kText},
+        {"mediumtext", SourceType::kText},
+        {"longtext", SourceType::kText},
+        {"binary", SourceType::kBinary},
+        {"varbinary", SourceType::kVarBinary},
+        {"tinyblob", SourceType::kBlob},
+        {"blob", SourceType::kBlob},
+        {"mediumblob", SourceType::kBlob},
+        {"longblob", SourceType::kBlob},
+        {"date", SourceType::kDate},
+        {"datetime", SourceType::kDateTime},
+        {"timestamp", SourceType::kTimestamp},
+        {"time", SourceType::kTime},
+        {"year", SourceType::kYear},
+        {"enum", SourceType::kEnum},
+        {"set", SourceType::kSet},
+        {"json", SourceType::kJson},
+        {"geometry", SourceType::kGeometry},
+        {"point", SourceType::kGeometry},
+        {"linestring", SourceType::kGeometry},
+        {"polygon", SourceType::kGeometry},
+        {"multipoint", SourceType::kGeometry},
+        {"multilinestring", SourceType::kGeometry},
+        {"multipolygon", SourceType::kGeometry},
+        {"geometrycollection", SourceType::kGeometry},
+        {"geomcollection", SourceType::kGeometry},
+        {"vector", SourceType::kVector},
+        {"uuid", SourceType::kUuid},
+        {"inet4", SourceType::kInet4},
+        {"inet6", SourceType::kInet6},
+    };
+    return names;
+}
+
 void parse_column_type(std::string_view column_type, bool mysql_json, SourceColumn& column) {
     column.type = SourceType::kUnsupported;
-    if (has_word(column_type, "COMPRESSED")) return;  // MariaDB's compressed columns have types of their own
     const size_t name_end = column_type.find_first_of("( ");
     const std::string_view name = column_type.substr(0, name_end);
     if (name == "json") {
         column.type = mysql_json ? SourceType::kJson : SourceType::kText;
         return;
     }
-    auto known = type_names().find(name);
-    if (known == type_names().end()) return;
+    auto known = source_type_names().find(name);
+    if (known == source_type_names().end()) return;
     column.type = known->second;
 
     std::string_view inside;
@@ -286,6 +300,7 @@ void parse_column_type(std::string_view column_type, bool mysql_json, SourceColu
         column.labels = parse_labels(inside);
         return;
     }
+    column.compressed = has_word(after, "COMPRESSED");  // "varchar(9) /*M!100301 COMPRESSED*/"
     column.is_unsigned = has_word(after, "unsigned") || has_word(after, "zerofill");
     const std::vector<uint32_t> numbers = parse_numbers(inside);
     const uint32_t first = numbers.empty() ? 0 : numbers[0];
@@ -304,6 +319,9 @@ void parse_column_type(std::string_view column_type, bool mysql_json, SourceColu
             break;
         case SourceType::kBit:
             column.length = numbers.empty() ? 1 : first;
+            break;
+        case SourceType::kVector:
+            column.length = first * static_cast<uint32_t>(sizeof(float));
             break;
         case SourceType::kChar:
         case SourceType::kVarChar:

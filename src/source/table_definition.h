@@ -1,6 +1,7 @@
 #pragma once
 // Table definitions, read from information_schema.
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,6 +29,9 @@ std::vector<TableSchema> read_table_schemas(MysqlConnection& connection, const S
 
 /// (database, table) of every base table that the user can see outside the system schemas, sorted.
 std::vector<std::pair<std::string, std::string>> list_tables(MysqlConnection& connection);
+
+/// Type names as COLUMN_TYPE begins with them, in lower case. "json" is kJson here; on MariaDB it is text.
+const std::map<std::string_view, SourceType>& source_type_names();
 
 /// Fills type, sign, sizes and labels from column_type ("decimal(10,2) unsigned", "enum('a','b''c')").
 /// Pure. `mysql_json` says whether "json" is the binary type (MySQL) or text (MariaDB).

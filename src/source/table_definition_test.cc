@@ -37,11 +37,26 @@ TEST(ColumnType, NumbersAndSizes) {
 }
 
 TEST(ColumnType, UnknownOnesAreUnsupported) {
-    for (const char* type :
-         {"geometry", "point", "uuid", "inet6", "vector(3)", "varchar(100) /*M!100301 COMPRESSED*/",
-          "blob /*M!100301 COMPRESSED*/", "", "enum('a'"}) {
+    for (const char* type : {"xmltype", "", "enum('a'"}) {
         EXPECT_EQ(parsed(type).type, SourceType::kUnsupported) << type;
     }
+}
+
+TEST(ColumnType, LaterOnes) {
+    for (const char* type : {"geometry", "point", "geomcollection", "geometrycollection", "multipolygon"})
+        EXPECT_EQ(parsed(type).type, SourceType::kGeometry) << type;
+    EXPECT_EQ(parsed("vector(3)").type, SourceType::kVector);
+    EXPECT_EQ(parsed("vector(3)").length, 12u);
+    EXPECT_EQ(parsed("uuid").type, SourceType::kUuid);
+    EXPECT_EQ(parsed("inet4").type, SourceType::kInet4);
+    EXPECT_EQ(parsed("inet6").type, SourceType::kInet6);
+    SourceColumn compressed = parsed("varchar(100) /*M!100301 COMPRESSED*/");
+    EXPECT_EQ(compressed.type, SourceType::kVarChar);
+    EXPECT_TRUE(compressed.compressed);
+    EXPECT_EQ(compressed.length, 100u);
+    EXPECT_TRUE(parsed("blob /*M!100301 COMPRESSED*/").compressed);
+    EXPECT_FALSE(parsed("enum('COMPRESSED')").compressed);
+    EXPECT_EQ(parsed("time(3) /* mariadb-5.3 */").fsp, 3);
 }
 
 TEST(ColumnType, Labels) {
@@ -72,16 +87,16 @@ TEST_P(TableDefinitionTest, EveryType) {
     EXPECT_EQ(t.key, std::vector<uint32_t>{0});
     EXPECT_TRUE(t.key_is_primary);
     const SourceType expected[] = {
-        SourceType::kBigInt,     SourceType::kTinyInt,   SourceType::kTinyInt,
-        SourceType::kSmallInt,   SourceType::kMediumInt, SourceType::kInt,
-        SourceType::kDecimal,    SourceType::kFloat,     SourceType::kDouble,
-        SourceType::kBit,        SourceType::kChar,      SourceType::kVarChar,
-        SourceType::kText,       SourceType::kBinary,    SourceType::kVarBinary,
-        SourceType::kBlob,       SourceType::kDate,      SourceType::kDateTime,
-        SourceType::kTimestamp,  SourceType::kTime,      SourceType::kYear,
-        SourceType::kEnum,       SourceType::kSet,       mariadb() ? SourceType::kText : SourceType::kJson,
-        SourceType::kInt,        SourceType::kInt,       SourceType::kTimestamp,
-        SourceType::kUnsupported};
+        SourceType::kBigInt,    SourceType::kTinyInt,   SourceType::kTinyInt,
+        SourceType::kSmallInt,  SourceType::kMediumInt, SourceType::kInt,
+        SourceType::kDecimal,   SourceType::kFloat,     SourceType::kDouble,
+        SourceType::kBit,       SourceType::kChar,      SourceType::kVarChar,
+        SourceType::kText,      SourceType::kBinary,    SourceType::kVarBinary,
+        SourceType::kBlob,      SourceType::kDate,      SourceType::kDateTime,
+        SourceType::kTimestamp, SourceType::kTime,      SourceType::kYear,
+        SourceType::kEnum,      SourceType::kSet,       mariadb() ? SourceType::kText : SourceType::kJson,
+        SourceType::kInt,       SourceType::kInt,       SourceType::kTimestamp,
+        SourceType::kGeometry};
     ASSERT_EQ(t.columns.size(), std::size(expected));
     for (size_t i = 0; i < t.columns.size(); ++i)
         EXPECT_EQ(t.columns[i].type, expected[i]) << t.columns[i].name;
@@ -117,6 +132,14 @@ TEST_P(TableDefinitionTest, LabelsBeyondTheBasicPlaneAreExact) {
         "SET('\xF0\x9F\x90\x98','b\\\\'))");
     const TableSchema t = schema_of("t");
     EXPECT_EQ(t.columns[1].labels, (std::vector<std::string>{"a", "\xF0\x9F\x90\x98", "?"}));
+    std::vector<std::string> members;
+    std::string list;
+    for (int i = 0; i < 64; ++i) {
+        members.push_back("?" + std::to_string(i));
+        list += (i > 0 ? ", '" : "'") + members.back() + "'";
+    }
+    sql("CREATE TABLE wide (id INT PRIMARY KEY, s SET(" + list + ") CHARACTER SET utf8mb4)");
+    EXPECT_EQ(schema_of("wide").columns[1].labels, members);
     EXPECT_EQ(t.columns[2].labels, (std::vector<std::string>{"\xF0\x9F\x90\x98", "b\\"}));
 
     SourceEndpoint reader = new_user("reader", {"SELECT ON " + database_ + ".*"});
@@ -188,7 +211,7 @@ TEST_P(TableDefinitionTest, ManyAtOnceInTheOrderAsked) {
     for (const auto& [database, table] : tables) EXPECT_NE(database, "mysql");
 }
 
-INSTANTIATE_TEST_SUITE_P(Servers, TableDefinitionTest, testing::Values("MYSQL", "MARIADB"));
+INSTANTIATE_TEST_SUITE_P(Servers, TableDefinitionTest, testing::Values("MYSQL", "MARIADB", "MARIADB11"));
 
 }  // namespace
 }  // namespace penstock

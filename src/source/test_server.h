@@ -1,6 +1,6 @@
 #pragma once
-// The real servers of the tests, from the environment: PENSTOCK_TEST_<MYSQL|MARIADB>_HOST, _PORT, _USER,
-// _PASSWORD, _SOCKET (`./dev servers` prints them). A missing one fails the test; nothing is skipped.
+// The real servers of the tests, from the environment: PENSTOCK_TEST_<MYSQL|MARIADB|MARIADB11>_HOST, _PORT,
+// _USER, _PASSWORD, _SOCKET (`./dev servers` prints them). A missing one fails the test; nothing is skipped.
 
 #include <cstdlib>
 #include <stdexcept>
@@ -47,7 +47,7 @@ class ServerTest : public testing::TestWithParam<const char*> {
         sql("DROP DATABASE IF EXISTS " + database_);
     }
 
-    bool mariadb() const { return std::string(GetParam()) == "MARIADB"; }
+    bool mariadb() const { return std::string(GetParam()).starts_with("MARIADB"); }
     void sql(const std::string& statement) { connection_->execute(statement); }
     TableSchema schema_of(const std::string& table) {
         return read_table_schema(*connection_, info_, database_, table);

@@ -8,6 +8,15 @@ namespace penstock {
 inline bool has_rows(const BlockColumn& column, uint64_t rows) {
     if (column.nulls().size() != (column.type().nullable ? rows : 0)) return false;
     ByteSpan values = column.values();
+    if (column.type().kind == TargetKind::kFloat32Array) {
+        ByteSpan ends = column.array_ends();
+        uint64_t last = 0;
+        for (size_t at = 0; at + 8 <= ends.size(); at += 8) {
+            if (load_le<8>(&ends[at]) < last) return false;
+            last = load_le<8>(&ends[at]);
+        }
+        return ends.size() == rows * 8 && values.size() == last * 4;
+    }
     if (uint32_t width = column.type().width(); width != 0) return values.size() == rows * width;
     uint64_t strings = 0;
     for (size_t at = 0; at < values.size(); ++strings) {  // VarUInt length, bytes

@@ -24,6 +24,12 @@ class OwnServer {
     }
     ~OwnServer() { run_program(command("stop")); }
 
+    /// Ends it and starts it again, with its data.
+    void restart() {
+        Finished finished = run_program(command("restart"));
+        if (finished.exit_code != 0) throw std::runtime_error(finished.err);
+    }
+
     /// The endpoint of the shared server with this one's port and password.
     SourceEndpoint endpoint() const {
         SourceEndpoint endpoint = source_endpoint(server_);

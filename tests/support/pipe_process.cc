@@ -83,6 +83,10 @@ Finished PipeProcess::verify() const {
     return run_program(command("verify", true));
 }
 
+Finished PipeProcess::check() const {
+    return run_program({penstock_program(), "check", file()});
+}
+
 bool PipeProcess::wait_for(const std::function<bool(const nlohmann::json&)>& condition) {
     auto end = std::chrono::steady_clock::now() + std::chrono::minutes(3);
     while (std::chrono::steady_clock::now() < end) {

@@ -44,6 +44,7 @@ class PipeProcess {
     /// `penstock status --output json`; null while there is no such pipe.
     nlohmann::json status() const;
     Finished verify() const;
+    Finished check() const;
 
     /// Polls the status until `condition` holds; false when the process ended or three minutes passed.
     bool wait_for(const std::function<bool(const nlohmann::json&)>& condition);

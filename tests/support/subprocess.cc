@@ -25,6 +25,7 @@ pid_t start(const std::vector<std::string>& arguments, const std::string& out, c
         int e = out == err ? o : open(err.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
         dup2(o, STDOUT_FILENO);
         dup2(e, STDERR_FILENO);
+        close_range(STDERR_FILENO + 1, ~0u, 0);  // not the links to the servers that the test has open
         execv(argv[0], argv.data());
         _exit(127);
     }

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Captures the golden files of one flavour from a server of your own: ITS LOGS AND DATABASE golden ARE DROPPED.
-#   capture.sh mysql|mariadb DATADIR CLIENT [ARGS...]
+#   capture.sh mysql|mariadb|mariadb11 DATADIR CLIENT [ARGS...]
 #   e.g. capture.sh mariadb /tmp/data mariadb -S /tmp/data/sock -uroot
 # The server runs with GTIDs, binlog_format=ROW, binlog_row_metadata=FULL and binlog_checksum=CRC32.
 set -euo pipefail
@@ -38,4 +38,4 @@ columns=$(client --init-command="SET group_concat_max_len = 100000" -e "SELECT G
     FROM information_schema.columns WHERE $table AND data_type <> 'point'")
 client --init-command="SET time_zone = '+00:00', sql_mode = ''" \
     -e "SELECT $columns FROM golden.types ORDER BY id" >"$here/$flavour/types.rows.tsv"
-capture events "events_$flavour.sql"
+capture events "events_${flavour%11}.sql"

@@ -1,0 +1,76 @@
+#include "decode/transaction_payload.h"
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <zstd.h>
+
+namespace penstock {
+namespace {
+
+constexpr size_t kEvent = size_t{64} << 10;
+
+/// Peak of the process's resident memory, in bytes.
+size_t peak_memory() {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return static_cast<size_t>(usage.ru_maxrss) * 1024;
+}
+
+/// The body of a payload event with `count` equal events of 64 KiB, made without holding them.
+std::vector<uint8_t> payload_of(size_t count) {
+    std::vector<uint8_t> event(kEvent, 0x5a);
+    for (size_t i = 0; i < 4; ++i) event[9 + i] = static_cast<uint8_t>(kEvent >> 8 * i);
+    std::unique_ptr<ZSTD_CCtx, size_t (*)(ZSTD_CCtx*)> context(ZSTD_createCCtx(), ZSTD_freeCCtx);
+    std::vector<uint8_t> packed(ZSTD_CStreamOutSize()), all;
+    for (size_t i = 0; i < count; ++i) {
+        ZSTD_inBuffer in{event.data(), event.size(), 0};
+        const bool last = i + 1 == count;
+        for (size_t left = 1; last ? left != 0 : in.pos < in.size;) {
+            ZSTD_outBuffer out{packed.data(), packed.size(), 0};
+            left = ZSTD_compressStream2(context.get(), &out, &in, last ? ZSTD_e_end : ZSTD_e_continue);
+            EXPECT_FALSE(ZSTD_isError(left));
+            all.insert(all.end(), packed.begin(), packed.begin() + static_cast<std::ptrdiff_t>(out.pos));
+        }
+    }
+    std::vector<uint8_t> body;
+    auto number = [&](uint64_t value) {  // length-encoded, 8 bytes
+        body.push_back(0xfe);
+        for (int i = 0; i < 8; ++i) body.push_back(static_cast<uint8_t>(value >> 8 * i));
+    };
+    auto field = [&](uint8_t type, uint64_t value) {
+        body.insert(body.end(), {type, 9});
+        number(value);
+    };
+    field(1, all.size());
+    field(2, 0);
+    field(3, count * kEvent);
+    body.push_back(0);
+    body.insert(body.end(), all.begin(), all.end());
+    return body;
+}
+
+TEST(TransactionPayload, MemoryDoesNotGrowWithWhatIsCompressed) {
+    // One event at a time is held, and zstd's window; a payload of many gigabytes is no different from this.
+    constexpr size_t kEvents = 8192;  // 512 MiB
+    const std::vector<uint8_t> body = payload_of(kEvents);
+    ASSERT_LT(body.size(), size_t{4} << 20);
+    TransactionPayload payload;
+    const size_t before = peak_memory();
+    payload.open(ByteReader(body, "test"));
+    size_t events = 0, bytes = 0;
+    for (ByteSpan event = payload.next(); !event.empty(); event = payload.next()) {
+        ++events;
+        bytes += event.size();
+        ASSERT_EQ(event.back(), 0x5a);
+    }
+    EXPECT_EQ(events, kEvents);
+    EXPECT_EQ(bytes, kEvents * kEvent);
+    EXPECT_LT(peak_memory() - before, size_t{32} << 20);
+}
+
+}  // namespace
+}  // namespace penstock

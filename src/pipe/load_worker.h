@@ -1,0 +1,85 @@
+#pragma once
+// One worker of a table's initial load: partitions out of the source, many of them in one INSERT.
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/backoff.h"
+#include "base/byte_queue.h"
+#include "catalog/records.h"
+#include "destination/clickhouse_client.h"
+#include "encode/compress.h"
+#include "model/block.h"
+#include "pipe/adjusted_counts.h"
+#include "pipe/context.h"
+#include "pipe/read_limit.h"
+#include "source/snapshot_reader.h"
+
+namespace penstock {
+
+/// For targets that converge by versions: rows that are sent again, after an attempt that failed, change
+/// nothing there. Two threads: one reads and decodes, one encodes and sends. An INSERT goes on over blocks
+/// and partitions until it has the rows of a part that suits ClickHouse; a partition is done when the INSERT
+/// with its last block is acknowledged. Holds at most three blocks of load_block_bytes().
+class LoadWorker {
+  public:
+    /// The next partition that nobody has taken; null: none is left. Called from the reading thread.
+    using TakePartition = std::function<const PartitionRecord*()>;
+
+    /// All arguments outlive the worker. `version` is of every row. `expressions`: of select_expression.
+    LoadWorker(PipeContext& context, const TablePlan& plan, const std::vector<std::string>& expressions,
+               uint64_t version, ReadLimit& limit, TakePartition take);
+
+    /// Loads partitions until none is left or a stop comes; what is not acknowledged then stays pending.
+    /// Errors that waiting cures are waited out; throws the others.
+    void run(const std::stop_token& stop);
+
+  private:
+    struct Piece;
+    struct Insert;
+    using Queue = ByteQueue<Piece>;
+
+    void attempt(const std::stop_token& stop);
+    void read_partitions(Queue& queue, const std::stop_token& stop);
+    void read_partition(const PartitionRecord& partition, SnapshotReader& reader, Queue& queue,
+                        const std::stop_token& stop);
+    const PartitionRecord* take_partition();
+    void insert(Piece first, Queue& queue, const std::stop_token& stop);
+    void acknowledge(const Insert& insert);
+    Block spare_block();
+    void give_back(Block block);
+
+    PipeContext& context_;
+    const TablePlan& plan_;
+    const std::vector<std::string>& expressions_;
+    uint64_t version_;
+    ReadLimit& limit_;
+    TakePartition take_;
+    size_t block_bytes_;
+
+    // The reading thread's while an attempt lasts.
+    std::vector<const PartitionRecord*> again_;  ///< taken by an attempt that failed, the next one last
+    std::vector<const PartitionRecord*> taken_;
+
+    // The sending thread's.
+    struct Finished {
+        uint64_t rows = 0;
+        AdjustedCounts adjusted;
+    };
+    ClickHouseClient client_;
+    Compressor compressor_;
+    ByteBuffer body_;
+    std::vector<const PartitionRecord*> finished_;
+    Finished open_;  ///< acknowledged of the partition whose end has not come yet
+    Backoff backoff_{std::chrono::milliseconds(500), std::chrono::milliseconds(30'000)};
+
+    std::mutex mutex_;
+    std::vector<Block> spare_;  // guarded by mutex_; emptied blocks whose memory is used again
+};
+
+}  // namespace penstock

@@ -1,0 +1,156 @@
+#include "pipe/pipe_setup.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+
+#include "destination/schema.h"
+#include "pipe/pipe_check.h"
+#include "pipe/pipe_file.h"
+#include "pipe/pipe_merge.h"
+#include "source/server_info.h"
+#include "source/table_definition.h"
+
+namespace penstock {
+namespace {
+
+/// All targets or none: what was made is dropped again when one cannot be made.
+void create_targets(ClickHouseClient& client, const PipeSpec& spec, const std::vector<TablePlan>& plans,
+                    const std::string& mark) {
+    create_database(client, spec.target_database);
+    std::vector<const TablePlan*> made;
+    try {
+        for (const TablePlan& plan : plans) {
+            if (check_target(client, plan)) continue;
+            create_table(client, plan, mark);
+            made.push_back(&plan);
+        }
+    } catch (const Error&) {
+        for (const TablePlan* plan : made) {
+            try {
+                drop_table(client, plan->target_database, plan->target_table);
+            } catch (const Error& e) {
+                spdlog::warn("{}", e.what());
+            }
+        }
+        throw;
+    }
+}
+
+struct Definitions {
+    std::vector<TableSchema> schemas;
+    Position position;  // of the log, at which the schemas are in force
+};
+
+/// Reads until nothing was altered between the definitions and the position.
+Definitions read_definitions(PipeContext& context, const PipeSpec& spec) {
+    MysqlConnection connection = MysqlConnection::open(spec.source);
+    context.source_info = read_server_info(connection);
+    Definitions found;
+    found.schemas = read_table_schemas(connection, context.source_info, source_tables(spec));
+    while (true) {
+        if (spec.settings.mode != ReplicationMode::kSnapshot) {
+            found.position = current_position(connection, context.source_info, spec.settings.mechanism);
+        }
+        std::vector<TableSchema> again =
+            read_table_schemas(connection, context.source_info, source_tables(spec));
+        if (again == found.schemas) return found;
+        found.schemas = std::move(again);
+    }
+}
+
+}  // namespace
+
+PipeSpec recorded_spec(const Catalog& catalog, const std::string& id, const PipeSpec& described) {
+    nlohmann::json mappings = nlohmann::json::array();
+    for (const TableRecord& table : catalog.tables(id)) {
+        mappings.push_back(nlohmann::json::parse(table.mapping_json));
+    }
+    PipeSpec spec = described;
+    spec.mappings = mappings_from_json(mappings);
+    return spec;
+}
+
+std::vector<TablePlan> load_plans(const Catalog& catalog, const std::string& id, const PipeSpec& described,
+                                  bool has_time64) {
+    PipeSpec spec = recorded_spec(catalog, id, described);
+    if (spec.mappings.empty()) {
+        throw Error(Disposition::kUsage, "read the catalog", "pipe '" + spec.name + "' is not set up yet",
+                    "Start it first");
+    }
+    std::vector<TableSchema> schemas(spec.mappings.size());
+    for (SchemaRecord& record : catalog.schemas(id)) {  // the newest of a table comes last
+        schemas.at(record.table_index) = std::move(record.schema);
+    }
+    return make_plans(spec, schemas, has_time64);
+}
+
+bool same_tables(const TableMapping& a, const TableMapping& b) {
+    return a.source_database == b.source_database && a.source_table == b.source_table &&
+           a.target_table == b.target_table;
+}
+
+std::vector<TableMapping> without(const std::vector<TableMapping>& mappings,
+                                  const std::vector<TableMapping>& others) {
+    std::vector<TableMapping> rest;
+    for (const TableMapping& mapping : mappings) {
+        bool there = std::any_of(others.begin(), others.end(),
+                                 [&](const TableMapping& other) { return same_tables(mapping, other); });
+        if (!there) rest.push_back(mapping);
+    }
+    return rest;
+}
+
+void set_up_tables(PipeContext& context, const std::vector<TableMapping>& mappings, Joining joining,
+                   uint64_t first_version, bool has_time64) {
+    Catalog& catalog = *context.catalog;
+    PipeSpec spec = context.spec;
+    spec.mappings = mappings;
+    Definitions found = read_definitions(context, spec);
+    auto first_index = static_cast<uint32_t>(catalog.tables(context.pipe_id).size());
+    std::vector<TablePlan> plans = make_plans(spec, found.schemas, has_time64);
+
+    ClickHouseClient client(context.destination);
+    std::string mark;
+    if (joining == Joining::kReplacing) {
+        mark = resync_mark(context.pipe_id);
+        drop_left_over_targets(client, plans, context.pipe_id);
+    }
+    require_targets(client, spec, plans);
+    create_targets(client, spec, plans, mark);
+
+    const bool loads = spec.settings.mode != ReplicationMode::kCdcOnly;
+    std::vector<TableRecord> tables;
+    std::vector<SchemaRecord> schemas;
+    for (uint32_t i = 0; i < plans.size(); ++i) {
+        TableRecord record;
+        record.table_index = first_index + i;
+        record.target_table = plans[i].target_table;
+        record.mapping_json = mapping_to_json(mappings[i]).dump();
+        record.load_state = loads ? LoadState::kPending : LoadState::kLoaded;
+        if (joining == Joining::kLater) record.joined_position = found.position;
+        if (plans[i].engine != TableEngine::kNull) {
+            record.target_uuid = table_uuid(client, spec.target_database, record.target_table);
+        }
+        tables.push_back(std::move(record));
+        schemas.push_back({first_index + i, found.position, plans[i].source});
+    }
+    if (joining != Joining::kLater) {
+        catalog.put_source_identity(context.pipe_id, context.source_info.identity());
+        catalog.clear_snapshot_high(context.pipe_id);
+        if (!found.position.none()) {
+            Checkpoint checkpoint{found.position, first_version, 1};
+            if (std::optional<Checkpoint> before = catalog.checkpoint(context.pipe_id)) {
+                checkpoint.next_version = std::max(checkpoint.next_version, before->next_version);
+                checkpoint.next_batch = std::max(checkpoint.next_batch, before->next_batch);
+            }
+            catalog.put_start_position(context.pipe_id, found.position);
+            catalog.put_checkpoint(context.pipe_id, checkpoint);
+        }
+    }
+    catalog.add_tables(context.pipe_id, tables, schemas);
+}
+
+}  // namespace penstock

@@ -1,0 +1,43 @@
+#pragma once
+// From mappings to tables: definitions recorded, positions stored, targets made. Also which tables a stored
+// pipe has, whatever its description says now.
+
+#include <string>
+#include <vector>
+
+#include "catalog/catalog.h"
+#include "model/pipe_spec.h"
+#include "model/table_plan.h"
+#include "pipe/context.h"
+
+namespace penstock {
+
+/// The pipe as it is described, but with the mappings of the tables that the catalog has under `id` (a pipe
+/// or an intake), in their order.
+PipeSpec recorded_spec(const Catalog& catalog, const std::string& id, const PipeSpec& described);
+
+/// The plans of these tables, from their recorded schemas. Throws Error(kUsage) when there are none yet.
+std::vector<TablePlan> load_plans(const Catalog& catalog, const std::string& id, const PipeSpec& described,
+                                  bool has_time64);
+
+/// Same source and same target.
+bool same_tables(const TableMapping& a, const TableMapping& b);
+/// Those of `mappings` that no one of `others` is the same as.
+std::vector<TableMapping> without(const std::vector<TableMapping>& mappings,
+                                  const std::vector<TableMapping>& others);
+
+/// How the tables of set_up_tables come into the log.
+enum class Joining {
+    kFirst,      ///< with the pipe or intake: its start position and checkpoint are stored here
+    kReplacing,  ///< as kFirst; the targets are new ones of a resync, marked as its own (pipe_merge.h)
+    kLater,      ///< to a pipe that has a checkpoint: nothing of the log before now concerns them
+};
+
+/// Makes the targets of `mappings` and stores the tables under context.pipe_id, after those that are there.
+/// May be repeated after a crash anywhere in it: the tables are stored at its end, in one step, and a target
+/// that exists already is empty and has our columns. `first_version`: of the checkpoint when joining first.
+/// context.spec is the described pipe; its mappings are not read. Throws Error, with no target made.
+void set_up_tables(PipeContext& context, const std::vector<TableMapping>& mappings, Joining joining,
+                   uint64_t first_version, bool has_time64);
+
+}  // namespace penstock

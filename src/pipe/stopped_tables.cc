@@ -1,0 +1,43 @@
+#include "pipe/stopped_tables.h"
+
+#include <algorithm>
+
+namespace penstock {
+namespace {
+
+const TableRecord* last_stopped(const std::vector<TableRecord>& tables) {
+    const TableRecord* last = nullptr;
+    for (const TableRecord& table : tables) {
+        if (table.stopped() && (last == nullptr || table.stopped_from >= last->stopped_from)) last = &table;
+    }
+    return last;
+}
+
+size_t count_stopped(const std::vector<TableRecord>& tables) {
+    return static_cast<size_t>(
+        std::count_if(tables.begin(), tables.end(), [](const TableRecord& t) { return t.stopped(); }));
+}
+
+}  // namespace
+
+std::string stopped_text(const std::vector<TableRecord>& tables) {
+    const TableRecord* last = last_stopped(tables);
+    if (last == nullptr) return {};
+    const size_t count = count_stopped(tables);
+    return std::to_string(count) + " of " + std::to_string(tables.size()) +
+           (count == 1 ? " tables is stopped: " : " tables are stopped; the last: ") + last->stop_reason;
+}
+
+bool all_stopped(const std::vector<TableRecord>& tables) {
+    return !tables.empty() && count_stopped(tables) == tables.size();
+}
+
+Error all_stopped_error(const std::vector<TableRecord>& tables) {
+    const TableRecord* last = last_stopped(tables);
+    return Error(Disposition::kFailPipe, "follow changes",
+                 (tables.size() == 1 ? "the pipe's only table is stopped: "
+                                     : "every table of the pipe is stopped; the last: ") +
+                     (last == nullptr ? std::string() : last->stop_reason));
+}
+
+}  // namespace penstock
