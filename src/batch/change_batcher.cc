@@ -48,7 +48,7 @@ std::string name_key(std::string_view database, std::string_view table, bool low
 }  // namespace
 
 ChangeBatcher::ChangeBatcher(std::vector<MappedTable> tables, StreamPoint start, size_t block_bytes,
-                             std::optional<Replay> replay, bool lower_case_names)
+                             std::optional<Replay> replay, bool lower_case_names, BlockPool* pool)
     : lower_case_names_(lower_case_names),
       configured_block_bytes_(block_bytes),
       block_bytes_(replay ? replay->block_bytes : block_bytes),
@@ -58,7 +58,8 @@ ChangeBatcher::ChangeBatcher(std::vector<MappedTable> tables, StreamPoint start,
       batch_(start.next_batch),
       batch_first_version_(start.next_version),
       batch_from_(start.position),
-      counts_(tables.size()) {
+      counts_(tables.size()),
+      pool_(pool) {
     for (MappedTable& mapped : tables) {
         tables_.push_back(std::make_unique<Table>(std::move(mapped)));
         Table* table = tables_.back().get();
@@ -467,6 +468,7 @@ void ChangeBatcher::handle(const RowsEvent& event) {
 // All rows of the event, or those in front of the one that stops the table.
 void ChangeBatcher::append_rows(Table& table, const BinlogRowDecoder& decoder, const RowsEvent& event) {
     after_.json_diffs.clear();
+    if (table.block.rows == 0 && pool_ != nullptr) table.block = pool_->take(*table.mapped.plan);
     const uint64_t first = next_version_;
     TableCounts& counts = counts_[table.mapped.plan->id];
     const uint64_t inserted = counts.inserted, updated = counts.updated, deleted = counts.deleted;

@@ -18,6 +18,7 @@
 #include "decode/binlog_event.h"
 #include "decode/binlog_row.h"
 #include "decode/statement.h"
+#include "model/block_pool.h"
 #include "model/table_plan.h"
 
 namespace penstock {
@@ -51,9 +52,10 @@ struct PreparedTransaction {
 class ChangeBatcher {
   public:
     /// `start.position` decides the position's kind. Tables are found by (database, table), exactly, or in
-    /// lower case when `lower_case_names`. Plans outlive the batcher; ids are indexes into `tables`.
+    /// lower case when `lower_case_names`. Plans and pool, the place of blocks that were inserted (null:
+    /// none), outlive the batcher; ids are indexes into `tables`.
     ChangeBatcher(std::vector<MappedTable> tables, StreamPoint start, size_t block_bytes,
-                  std::optional<Replay> replay, bool lower_case_names);
+                  std::optional<Replay> replay, bool lower_case_names, BlockPool* pool = nullptr);
     ~ChangeBatcher();
 
     /// Takes the next event of the stream. What concerns one table (a schema that differs from the recorded
@@ -203,6 +205,7 @@ class ChangeBatcher {
     static constexpr size_t kMostSavepoints = 256;
     std::deque<Savepoint> savepoints_;  // of the open transaction, oldest first
 
+    BlockPool* pool_;
     RowImage before_, after_;
     Block::Mark mark_;
 };

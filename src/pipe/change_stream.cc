@@ -32,7 +32,11 @@ StreamPoint to_stream_point(const Checkpoint& c) {
 class Session {
   public:
     Session(PipeContext& context, const std::stop_token& stop, FlowSignals& signals)
-        : context_(context), stop_(stop), signals_(signals), queue_(context.block_bytes) {}
+        : context_(context),
+          stop_(stop),
+          signals_(signals),
+          pool_(2 * context.block_bytes),
+          queue_(context.block_bytes) {}
 
     /// Returns on a stop; throws on any error, with both threads ended.
     void run() {
@@ -142,7 +146,7 @@ class Session {
     void read_changes(BinlogStream& stream, const std::stop_token& stop) {
         EventParser parser;
         ChangeBatcher batcher(std::move(tables_), start_, context_.block_bytes, replay_,
-                              context_.source_info.lower_case_table_names != 0);
+                              context_.source_info.lower_case_table_names != 0, &pool_);
         Clock::time_point opened = Clock::now();
         bool queue_open = true;
         const EventParser::Take take_event = [&](const Event& event) {
@@ -213,13 +217,15 @@ class Session {
     }
 
     void apply_chunks() {
-        ChunkApplier applier(context_, stop_);
+        ChunkApplier applier(context_, pool_, stop_);
         while (std::optional<QueuedChunk> next = queue_.pop()) {
-            applier.apply(next->chunk, next->block_bytes);
+            const bool closes = next->chunk.closes;
+            const Position to = next->chunk.to.position;
+            applier.apply(std::move(next->chunk), next->block_bytes);
             --under_way_;
             made_progress_ = true;
-            if (!next->chunk.closes) continue;
-            if (signals_.acknowledged) signals_.acknowledged(next->chunk.to.position);
+            if (!closes) continue;
+            if (signals_.acknowledged) signals_.acknowledged(to);
             if (signals_.only_settle) {
                 queue_.cancel();
                 return;
@@ -235,6 +241,7 @@ class Session {
     PipeContext& context_;
     std::stop_token stop_;
     FlowSignals& signals_;
+    BlockPool pool_;
     ByteQueue<QueuedChunk> queue_;
     StreamPoint start_;
     std::optional<Replay> replay_;

@@ -31,13 +31,14 @@ std::string block_token(const std::string& pipe_id, const Chunk& chunk, const Bl
 
 }  // namespace
 
-ChunkApplier::ChunkApplier(PipeContext& context, std::stop_token stop) : context_(context) {
+ChunkApplier::ChunkApplier(PipeContext& context, BlockPool& pool, std::stop_token stop)
+    : context_(context), pool_(pool) {
     for (size_t i = 0; i < kWriters; ++i) {
         writers_.emplace_back(context.destination, context.compression, context.progress, stop);
     }
 }
 
-void ChunkApplier::apply(const Chunk& chunk, size_t block_bytes) {
+void ChunkApplier::apply(Chunk chunk, size_t block_bytes) {
     if (chunk.index == 0) {
         batch_started_ms_ = now_ms();
         batch_blocks_ = batch_bytes_ = 0;
@@ -56,6 +57,7 @@ void ChunkApplier::apply(const Chunk& chunk, size_t block_bytes) {
         insert_blocks(chunk);
     }
     if (chunk.closes) commit(chunk);
+    for (Block& block : chunk.blocks) pool_.give_back(std::move(block));
 }
 
 void ChunkApplier::stop_tables(const std::vector<TableStop>& stops) {

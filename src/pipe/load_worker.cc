@@ -21,6 +21,7 @@ constexpr uint64_t kInsertRows = 1'000'000;
 constexpr size_t kInsertBytes = size_t{64} << 20;
 // A source that gives no rows for so long ends the INSERT: ClickHouse drops a connection silent for 30 s.
 constexpr milliseconds kPatience{5000};
+constexpr size_t kBlocks = 3;  // being filled, waiting, being sent
 constexpr size_t kRowsBetweenWaits = 256, kBytesBetweenWaits = size_t{64} << 10;
 
 }  // namespace
@@ -63,6 +64,7 @@ LoadWorker::LoadWorker(PipeContext& context, const TablePlan& plan,
       limit_(limit),
       take_(std::move(take)),
       block_bytes_(load_block_bytes(context)),
+      pool_(2 * kBlocks * block_bytes_),
       client_(context.destination),
       compressor_(context.compression) {}
 
@@ -163,7 +165,7 @@ void LoadWorker::read_partitions(Queue& queue, const std::stop_token& stop) {
 void LoadWorker::read_partition(const PartitionRecord& partition, SnapshotReader& reader, Queue& queue,
                                 const std::stop_token& stop) {
     TextRowDecoder decoder(plan_);
-    Block block = spare_block();
+    Block block = pool_.take(plan_);
     size_t bytes = 0, unpaid_bytes = 0;
     uint64_t unpaid_rows = 0;
     RowStream stream = reader.read(plan_.source, expressions_, partition.predicate);
@@ -182,7 +184,7 @@ void LoadWorker::read_partition(const PartitionRecord& partition, SnapshotReader
         }
         if (bytes < block_bytes_) continue;
         if (!queue.push({std::move(block), &partition, false}, bytes)) return;
-        block = spare_block();
+        block = pool_.take(plan_);
         bytes = 0;
     }
     if (stop.stop_requested()) return;
@@ -194,7 +196,7 @@ void LoadWorker::insert(Piece first, Queue& queue, const std::stop_token& stop) 
     Insert insert;
     if (first.block.rows == 0) {  // the partition ends on the edge of a block, or is empty
         insert.add(first);
-        give_back(std::move(first.block));
+        pool_.give_back(std::move(first.block));
         acknowledge(insert);
         return;
     }
@@ -203,7 +205,7 @@ void LoadWorker::insert(Piece first, Queue& queue, const std::stop_token& stop) 
     NativeFrame frame(compressor_, body_, [&]() -> const Block* {
         while (true) {
             if (piece && !std::exchange(fresh, false)) {
-                give_back(std::move(piece->block));
+                pool_.give_back(std::move(piece->block));
                 piece.reset();
             }
             if (!piece) {
@@ -245,20 +247,6 @@ void LoadWorker::acknowledge(const Insert& insert) {
     }
     backoff_.reset();
     context_.progress->set_trouble({});
-}
-
-Block LoadWorker::spare_block() {
-    std::lock_guard lock(mutex_);
-    if (spare_.empty()) return Block(plan_);
-    Block block = std::move(spare_.back());
-    spare_.pop_back();
-    return block;
-}
-
-void LoadWorker::give_back(Block block) {
-    block.clear();
-    std::lock_guard lock(mutex_);
-    spare_.push_back(std::move(block));
 }
 
 }  // namespace penstock

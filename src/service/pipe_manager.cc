@@ -88,7 +88,8 @@ auto as_asked(Action&& action, const std::function<std::string(const std::string
 
 class PipeManager::Impl {
   public:
-    Impl(Catalog& catalog, const MasterKey& master_key, Services& services, Compression compression)
+    Impl(Catalog& catalog, const MasterKey& master_key, Services& services,
+         std::optional<Compression> compression)
         : catalog_(catalog), master_key_(master_key), services_(services), compression_(compression) {
         for (const PipeRecord& record : catalog_.list_pipes()) {
             if (record.service_id.empty()) continue;  // of `penstock run`
@@ -541,7 +542,7 @@ class PipeManager::Impl {
     Catalog& catalog_;
     const MasterKey& master_key_;
     Services& services_;
-    const Compression compression_;
+    const std::optional<Compression> compression_;
 
     /// Held from the last look at names, targets and scaling until what was asked for is stored.
     std::mutex registration_;
@@ -551,7 +552,7 @@ class PipeManager::Impl {
 };
 
 PipeManager::PipeManager(Catalog& catalog, const MasterKey& master_key, Services& services,
-                         Compression compression)
+                         std::optional<Compression> compression)
     : impl_(std::make_unique<Impl>(catalog, master_key, services, compression)) {}
 PipeManager::~PipeManager() = default;
 
