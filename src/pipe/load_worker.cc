@@ -62,7 +62,6 @@ LoadWorker::LoadWorker(PipeContext& context, const TablePlan& plan,
       version_(version),
       limit_(limit),
       take_(std::move(take)),
-      block_bytes_(load_block_bytes(context)),
       client_(context.destination),
       compressor_(context.compression) {}
 
@@ -92,7 +91,7 @@ void LoadWorker::attempt(const std::stop_token& stop) {
     context_.progress->rows_loaded -= open_.rows;
     open_ = {};
 
-    Queue queue(block_bytes_);
+    Queue queue(load_block_bytes(context_));
     std::stop_source reading;
     std::stop_callback outside(stop, [&] { reading.request_stop(); });
     std::exception_ptr read_error;
@@ -164,6 +163,7 @@ void LoadWorker::read_partition(const PartitionRecord& partition, SnapshotReader
                                 const std::stop_token& stop) {
     TextRowDecoder decoder(plan_);
     Block block = spare_block();
+    size_t block_bytes = load_block_bytes(context_);
     size_t bytes = 0, unpaid_bytes = 0;
     uint64_t unpaid_rows = 0;
     RowStream stream = reader.read(plan_.source, expressions_, partition.predicate);
@@ -180,10 +180,12 @@ void LoadWorker::read_partition(const PartitionRecord& partition, SnapshotReader
                 unpaid_rows = unpaid_bytes = 0;
             }
         }
-        if (bytes < block_bytes_) continue;
+        if (bytes < block_bytes) continue;
         if (!queue.push({std::move(block), &partition, false}, bytes)) return;
         block = spare_block();
         bytes = 0;
+        block_bytes = load_block_bytes(context_);
+        queue.set_budget(block_bytes);
     }
     if (stop.stop_requested()) return;
     limit_.wait(unpaid_rows, unpaid_bytes, stop);

@@ -60,7 +60,6 @@ class LoadWorker {
     uint64_t version_;
     ReadLimit& limit_;
     TakePartition take_;
-    size_t block_bytes_;
 
     // The reading thread's while an attempt lasts.
     std::vector<const PartitionRecord*> again_;  ///< taken by an attempt that failed, the next one last
