@@ -18,6 +18,7 @@
 #include "service/pipe_documents.h"
 #include "service/pipe_views.h"
 #include "service/services.h"
+#include "service/stored_service.h"
 
 namespace penstock {
 
@@ -40,10 +41,6 @@ constexpr const char* kResynced = "resync asked for through the API";
 
 constexpr const char* kMappings = "source.mysql.tableMappings";
 constexpr const char* kAddedMappings = "source.mysql.tableMappingsToAdd";
-
-std::string password_context(const std::string& pipe_id) {
-    return "pipe/" + pipe_id + "/password";
-}
 
 uint32_t load_workers(const CdcScaling& scaling) {
     return scaling.cpu_millicores / kMillicores * kWorkersPerCore;
@@ -118,7 +115,7 @@ class PipeManager::Impl {
         record.state = state_name(PipeState::kProvisioning);
         record.state_reason = kCreated;
         record.service_id = service_id;
-        record.sealed_password = master_key_.seal(spec.source.password, password_context(record.id));
+        record.sealed_password = master_key_.seal(spec.source.password, pipe_password_context(record.id));
         {
             std::lock_guard registration(registration_);
             require_free_name(spec.name, "");
@@ -188,7 +185,7 @@ class PipeManager::Impl {
         change.spec_json = edit.document.dump();
         if (edit.spec.name != record.name) change.name = edit.spec.name;
         if (new_password)
-            change.sealed_password = master_key_.seal(*edit.password, password_context(pipe_id));
+            change.sealed_password = master_key_.seal(*edit.password, pipe_password_context(pipe_id));
         std::lock_guard registration(registration_);
         require_free_name(edit.spec.name, pipe_id);
         require_free_targets(service_id, pipe_id, database, edit.added, kAddedMappings);
@@ -416,7 +413,7 @@ class PipeManager::Impl {
 
     std::string open_password(const PipeRecord& record) const {
         try {
-            return master_key_.open(record.sealed_password, password_context(record.id));
+            return master_key_.open(record.sealed_password, pipe_password_context(record.id));
         } catch (const Error& e) {
             throw Error(Disposition::kFailPipe, "pipe " + record.name, "its password: " + e.message(),
                         "Give the pipe its password again (PATCH credentials)");
