@@ -105,6 +105,11 @@ std::string problem_with_service_url(const std::string& url) {
            "path or parameters";
 }
 
+std::string place_of_url(const std::string& url) {
+    const UrlParts parts = split_url(url).value_or(UrlParts{});
+    return normalized_address(parts.host, parts.port);
+}
+
 class Services::Impl {
   public:
     Impl(Catalog& catalog, const MasterKey& master_key, EmbeddedEngineSettings embedded,
@@ -221,8 +226,7 @@ class Services::Impl {
         if (service.embedded()) {
             return running_ ? normalized_address("localhost", running_->http_port) : "embedded";
         }
-        UrlParts url = split_url(service.settings.url).value_or(UrlParts{});
-        return normalized_address(url.host, url.port);
+        return place_of_url(service.settings.url);
     }
 
     bool is_up(const std::string& id) const {
