@@ -338,9 +338,14 @@ TEST_P(PipeLife, SettingsAndCredentialsChangeInPlace) {
     ASSERT_TRUE(serve_.wait_for_state(id, "Running")) << serve_.log();
     uint64_t before = last_event(id);
     Answer changed = serve_.call("PATCH", "/clickpipes/" + id,
-                                 patch({{"settings", {{"syncIntervalSeconds", 2}, {"pullBatchSize", 500}}}}));
+                                 patch({{"settings",
+                                         {{"syncIntervalSeconds", 2},
+                                          {"syncIntervalMilliseconds", 50},
+                                          {"snapshotMaxRowsPerSecond", 1000000},
+                                          {"pullBatchSize", 500}}}}));
     ASSERT_EQ(changed.status, 200) << changed.error();
     EXPECT_EQ(changed.result()["source"]["mysql"]["settings"]["pullBatchSize"], 500);
+    EXPECT_EQ(changed.result()["source"]["mysql"]["settings"]["syncIntervalMilliseconds"], 50);
     ASSERT_TRUE(serve_.wait_for_state(id, "Running")) << serve_.log();
     EXPECT_EQ(way(id, before), "Modifying Running");
 
