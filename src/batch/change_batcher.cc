@@ -50,7 +50,7 @@ std::string name_key(std::string_view database, std::string_view table, bool low
 ChangeBatcher::ChangeBatcher(std::vector<MappedTable> tables, StreamPoint start, size_t block_bytes,
                              std::optional<Replay> replay, bool lower_case_names, BlockPool* pool)
     : lower_case_names_(lower_case_names),
-      configured_block_bytes_(block_bytes),
+      next_block_bytes_(block_bytes),
       block_bytes_(replay ? replay->block_bytes : block_bytes),
       replay_(replay),
       position_(start.position),
@@ -87,6 +87,11 @@ void ChangeBatcher::feed(const Event& event, const EventHeader& header) {
         e.at_position(log_coordinates());
         throw;
     }
+}
+
+void ChangeBatcher::set_block_bytes(size_t block_bytes) {
+    next_block_bytes_ = block_bytes;
+    if (!replay_ && chunk_index_ == 0 && open_rows() == 0) block_bytes_ = block_bytes;
 }
 
 std::string ChangeBatcher::log_coordinates() const {
@@ -600,7 +605,7 @@ Chunk ChangeBatcher::take(bool close) {
         moved_ = false;
         chunk_index_ = 0;
         replay_.reset();
-        block_bytes_ = configured_block_bytes_;
+        block_bytes_ = next_block_bytes_;
     }
     return chunk;
 }

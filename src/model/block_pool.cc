@@ -16,12 +16,18 @@ Block BlockPool::take(const TablePlan& plan) {
     return block;
 }
 
+void BlockPool::set_limit(size_t max_bytes) {
+    std::lock_guard lock(mutex_);
+    max_bytes_ = max_bytes;
+}
+
 void BlockPool::give_back(Block block) {
     const size_t bytes = block.capacity();
-    if (bytes < kWorthKeeping || bytes > max_bytes_) return;
+    if (bytes < kWorthKeeping) return;
     block.clear();
     std::vector<Block> dropped;  // freed outside of the lock
     std::lock_guard lock(mutex_);
+    if (bytes > max_bytes_) return;
     while (bytes_ + bytes > max_bytes_) {  // the oldest: its table may have none to fill it with any more
         bytes_ -= blocks_.front().capacity();
         dropped.push_back(std::move(blocks_.front()));

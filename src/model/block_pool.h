@@ -16,6 +16,8 @@ class BlockPool {
     /// blocks half of that is in use.
     explicit BlockPool(size_t max_bytes) : max_bytes_(max_bytes) {}
 
+    /// Another limit, from the next block that is given back on.
+    void set_limit(size_t max_bytes);
     /// An empty block of the table; one that was used before, if there is one.
     Block take(const TablePlan& plan);
     /// The block's rows are dropped.
@@ -24,9 +26,9 @@ class BlockPool {
   private:
     static constexpr size_t kWorthKeeping = size_t{256} << 10;
 
-    const size_t max_bytes_;
     std::mutex mutex_;
-    std::vector<Block> blocks_;  // guarded by mutex_, as below
+    size_t max_bytes_;  // guarded by mutex_, as below
+    std::vector<Block> blocks_;
     size_t bytes_ = 0;
 };
 

@@ -87,8 +87,13 @@ void ChunkApplier::insert_blocks(const Chunk& chunk) {
         }
     };
     {
+        std::vector<ResourceBudget::Worker> places;
         std::vector<std::jthread> helpers;
         for (size_t i = 1; i < std::min(kWriters, chunk.blocks.size()); ++i) {
+            if (context_.budget != nullptr) {
+                places.push_back(context_.budget->try_acquire_worker());
+                if (!places.back().holds_place()) break;  // the others of the service have them all
+            }
             helpers.emplace_back([&, i] { work(writers_[i]); });
         }
         work(writers_[0]);

@@ -21,8 +21,12 @@ constexpr uint64_t kInsertRows = 1'000'000;
 constexpr size_t kInsertBytes = size_t{64} << 20;
 // A source that gives no rows for so long ends the INSERT: ClickHouse drops a connection silent for 30 s.
 constexpr milliseconds kPatience{5000};
-constexpr size_t kBlocks = 3;  // being filled, waiting, being sent
 constexpr size_t kRowsBetweenWaits = 256, kBytesBetweenWaits = size_t{64} << 10;
+
+size_t pool_bytes(size_t block_bytes) {
+    constexpr size_t kBlocks = 3;  // being filled, waiting, being sent
+    return 2 * kBlocks * block_bytes;
+}
 
 }  // namespace
 
@@ -63,8 +67,7 @@ LoadWorker::LoadWorker(PipeContext& context, const TablePlan& plan,
       version_(version),
       limit_(limit),
       take_(std::move(take)),
-      block_bytes_(load_block_bytes(context)),
-      pool_(2 * kBlocks * block_bytes_),
+      pool_(pool_bytes(load_block_bytes(context))),
       client_(context.destination),
       compressor_(context.compression) {}
 
@@ -94,7 +97,7 @@ void LoadWorker::attempt(const std::stop_token& stop) {
     context_.progress->rows_loaded -= open_.rows;
     open_ = {};
 
-    Queue queue(block_bytes_);
+    Queue queue(load_block_bytes(context_));
     std::stop_source reading;
     std::stop_callback outside(stop, [&] { reading.request_stop(); });
     std::exception_ptr read_error;
@@ -166,6 +169,7 @@ void LoadWorker::read_partition(const PartitionRecord& partition, SnapshotReader
                                 const std::stop_token& stop) {
     TextRowDecoder decoder(plan_);
     Block block = pool_.take(plan_);
+    size_t block_bytes = load_block_bytes(context_);
     size_t bytes = 0, unpaid_bytes = 0;
     uint64_t unpaid_rows = 0;
     RowStream stream = reader.read(plan_.source, expressions_, partition.predicate);
@@ -182,10 +186,13 @@ void LoadWorker::read_partition(const PartitionRecord& partition, SnapshotReader
                 unpaid_rows = unpaid_bytes = 0;
             }
         }
-        if (bytes < block_bytes_) continue;
+        if (bytes < block_bytes) continue;
         if (!queue.push({std::move(block), &partition, false}, bytes)) return;
         block = pool_.take(plan_);
         bytes = 0;
+        block_bytes = load_block_bytes(context_);
+        queue.set_budget(block_bytes);
+        pool_.set_limit(pool_bytes(block_bytes));
     }
     if (stop.stop_requested()) return;
     limit_.wait(unpaid_rows, unpaid_bytes, stop);

@@ -57,7 +57,6 @@ class LoadWorker {
     uint64_t version_;
     ReadLimit& limit_;
     TakePartition take_;
-    size_t block_bytes_;
     BlockPool pool_;
 
     // The reading thread's while an attempt lasts.

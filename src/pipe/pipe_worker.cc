@@ -433,7 +433,6 @@ PipeContext PipeWorker::base_context(const std::string& id) {
     context.catalog = &catalog_;
     context.progress = &progress_;
     context.budget = environment_.budget;
-    if (environment_.budget != nullptr) context.block_bytes = environment_.budget->block_bytes();
     return context;
 }
 
