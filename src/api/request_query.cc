@@ -24,8 +24,8 @@ json checked_query(const json& operation, const std::multimap<std::string, std::
             query[parameter["name"]] = parameter["schema"]["default"];
     }
     for (const auto& [name, text] : sent) {
-        auto parameter =
-            std::find_if(known.begin(), known.end(), [&](const json& p) { return p["name"] == name; });
+        auto parameter = std::find_if(known.begin(), known.end(),
+                                      [&name = name](const json& p) { return p["name"] == name; });
         if (parameter == known.end()) {
             std::string names;
             for (const json& p : known) names += (names.empty() ? "" : ", ") + p["name"].get<std::string>();

@@ -31,7 +31,8 @@ struct Node {
     uint8_t type = kLiteral;
     ByteSpan bytes;
     bool open = false;  // `children` say what is inside, not `bytes`
-    std::vector<std::pair<std::string, Node>> children;
+    std::vector<Node> children;
+    std::string key{};  // of a member: its name in the object around it
 
     bool is_object() const { return type == kSmallObject || type == kLargeObject; }
     bool is_array() const { return type == kSmallArray || type == kLargeArray; }
@@ -44,7 +45,7 @@ struct Node {
         auto take = [&](std::string_view key, uint8_t child_type, ByteSpan child) {
             if (key.size() + 1 > budget) fail("keys overlap");
             budget -= key.size() + 1;
-            children.emplace_back(std::string(key), Node{child_type, child, false, {}});
+            children.push_back(Node{child_type, child, false, {}, std::string(key)});
         };
         const bool large = type == kLargeObject || type == kLargeArray;
         large ? each_entry<4>(bytes, is_object(), take) : each_entry<2>(bytes, is_object(), take);
@@ -184,8 +185,8 @@ class PathReader {
 };
 
 /// The order of an object's keys: shorter ones first, then by bytes.
-bool key_before(const std::pair<std::string, Node>& child, const std::string& name) {
-    const std::string& key = child.first;
+bool key_before(const Node& child, const std::string& name) {
+    const std::string& key = child.key;
     return key.size() != name.size() ? key.size() < name.size() : key < name;
 }
 
@@ -210,9 +211,12 @@ class Document {
         for (size_t i = 0; i + 1 < legs.size(); ++i) parent = &find(*parent, legs[i]);
         const Leg& last = legs.back();
         switch (operation) {
-            case kReplace:
-                find(*parent, last) = std::move(value);
+            case kReplace: {
+                Node& replaced = find(*parent, last);
+                value.key = std::move(replaced.key);
+                replaced = std::move(value);
                 return;
+            }
             case kInsert:
                 return insert(*parent, last, std::move(value));
             case kRemove:
@@ -221,14 +225,14 @@ class Document {
     }
 
   private:
-    using Child = std::vector<std::pair<std::string, Node>>::iterator;
+    using Child = std::vector<Node>::iterator;
 
     /// Where the leg leads, or would lead, in an opened container that has such legs.
     static Child position(Node& in, const Leg& leg, bool& there) {
-        std::vector<std::pair<std::string, Node>>& children = in.children;
+        std::vector<Node>& children = in.children;
         if (leg.is_member) {
             Child at = std::lower_bound(children.begin(), children.end(), leg.name, key_before);
-            there = at != children.end() && at->first == leg.name;
+            there = at != children.end() && at->key == leg.name;
             return at;
         }
         const uint64_t size = children.size();
@@ -250,7 +254,7 @@ class Document {
         bool there = false;
         Child at = position(in, leg, there);
         if (!there) fail("a path leads to nothing");
-        return at->second;
+        return *at;
     }
 
     void insert(Node& in, const Leg& leg, Node value) {
@@ -259,7 +263,8 @@ class Document {
         bool there = false;
         Child at = position(in, leg, there);
         if (leg.is_member && there) fail("a member to insert is there already");
-        in.children.emplace(at, leg.name, std::move(value));
+        value.key = leg.name;
+        in.children.insert(at, std::move(value));
     }
 
     void remove(Node& in, const Leg& leg) {
@@ -288,11 +293,11 @@ void print(const Node& node, int depth, size_t& budget, std::string& out) {
     if (depth >= kMaxDepth) fail("nested more than 100 deep");
     out += node.is_object() ? '{' : '[';
     bool first = true;
-    for (const auto& [key, child] : node.children) {
+    for (const Node& child : node.children) {
         if (!first) out += ", ";
         first = false;
         if (node.is_object()) {
-            append_json_string(key, out);
+            append_json_string(child.key, out);
             out += ": ";
         }
         print(child, depth + 1, budget, out);

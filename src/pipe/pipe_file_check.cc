@@ -127,8 +127,9 @@ class Checker {
         }
         std::string prefix = shown.empty() ? "" : shown + ".";
         for (const auto& [name, value] : object.items()) {
-            bool known = std::any_of(fields.begin(), fields.end(),
-                                     [&](const PipeField* f) { return last_part(f->path) == name; });
+            bool known = std::any_of(fields.begin(), fields.end(), [&name = name](const PipeField* f) {
+                return last_part(f->path) == name;
+            });
             if (!known) problem(prefix + name, "unknown field" + suggestion(name, fields));
         }
         for (const PipeField* field : fields) {

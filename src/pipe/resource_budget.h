@@ -62,8 +62,8 @@ class ResourceBudget {
     size_t shares() const;
 
     static constexpr size_t kMinBlock = size_t{1} << 20;
-    static constexpr size_t kMaxBlock = size_t{64} << 20;
-    static constexpr size_t kBlocksPerShare = 4;  ///< built, waiting, being inserted, encoded
+    static constexpr size_t kMaxBlock = size_t{256} << 20;
+    static constexpr size_t kBlocksPerShare = 4;  ///< built, waiting, being inserted, emptied
 
   private:
     mutable std::mutex mutex_;
