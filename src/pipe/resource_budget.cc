@@ -8,6 +8,7 @@ void ResourceBudget::set_limits(uint32_t workers, size_t memory_bytes) {
     std::lock_guard lock(mutex_);
     workers_ = workers;
     memory_bytes_ = memory_bytes;
+    divide();
     changed_.notify_all();
 }
 
@@ -46,12 +47,14 @@ ResourceBudget::Share::Share(ResourceBudget* budget) : budget_(budget) {
     if (budget_ == nullptr) return;
     std::lock_guard lock(budget_->mutex_);
     ++budget_->shares_;
+    budget_->divide();
 }
 
 ResourceBudget::Share::~Share() {
     if (budget_ == nullptr) return;
     std::lock_guard lock(budget_->mutex_);
     --budget_->shares_;
+    budget_->divide();
 }
 
 size_t ResourceBudget::shares() const {
@@ -59,10 +62,9 @@ size_t ResourceBudget::shares() const {
     return shares_;
 }
 
-size_t ResourceBudget::block_bytes() const {
-    std::lock_guard lock(mutex_);
+void ResourceBudget::divide() {
     const size_t share = memory_bytes_ / std::max<uint32_t>(shares_, 1);
-    return std::clamp(share / kBlocksPerShare, kMinBlock, kMaxBlock);
+    block_bytes_ = std::clamp(share / kBlocksPerShare, kMinBlock, kMaxBlock);
 }
 
 }  // namespace penstock

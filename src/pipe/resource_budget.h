@@ -1,6 +1,7 @@
 #pragma once
 // The threads and the memory that the pipes of a service share (CDC scaling).
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -15,7 +16,7 @@ namespace penstock {
 /// more than their share give it back as they finish. Outlives every Worker and Share of it.
 class ResourceBudget {
   public:
-    ResourceBudget(uint32_t workers, size_t memory_bytes) : workers_(workers), memory_bytes_(memory_bytes) {}
+    ResourceBudget(uint32_t workers, size_t memory_bytes) { set_limits(workers, memory_bytes); }
 
     /// No fewer than one worker is ever allowed, whatever is asked for.
     void set_limits(uint32_t workers, size_t memory_bytes);
@@ -57,8 +58,8 @@ class ResourceBudget {
         ResourceBudget* budget_;
     };
     /// The size at which whoever has a share cuts its blocks now: the share of the memory, divided among the
-    /// blocks that it may hold at once; at least kMinBlock, at most kMaxBlock.
-    size_t block_bytes() const;
+    /// blocks that it may hold at once; at least kMinBlock, at most kMaxBlock. Costs no lock.
+    size_t block_bytes() const { return block_bytes_; }
     size_t shares() const;
 
     static constexpr size_t kMinBlock = size_t{1} << 20;
@@ -66,11 +67,14 @@ class ResourceBudget {
     static constexpr size_t kBlocksPerShare = 4;  ///< built, waiting, being inserted, emptied
 
   private:
+    void divide();  ///< with mutex_ held
+
+    std::atomic<size_t> block_bytes_{kMaxBlock};
     mutable std::mutex mutex_;
     std::condition_variable_any changed_;
     // Guarded by mutex_.
-    uint32_t workers_;
-    size_t memory_bytes_;
+    uint32_t workers_ = 1;
+    size_t memory_bytes_ = 0;
     uint32_t working_ = 0;
     uint32_t shares_ = 0;
     uint64_t next_turn_ = 0;
