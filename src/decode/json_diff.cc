@@ -32,7 +32,7 @@ struct Node {
     ByteSpan bytes;
     bool open = false;  // `children` say what is inside, not `bytes`
     std::vector<Node> children;
-    std::string key{};  // of a member: its name in the object around it
+    std::string name{};  // of a member: in the object around it
 
     bool is_object() const { return type == kSmallObject || type == kLargeObject; }
     bool is_array() const { return type == kSmallArray || type == kLargeArray; }
@@ -186,7 +186,7 @@ class PathReader {
 
 /// The order of an object's keys: shorter ones first, then by bytes.
 bool key_before(const Node& child, const std::string& name) {
-    const std::string& key = child.key;
+    const std::string& key = child.name;
     return key.size() != name.size() ? key.size() < name.size() : key < name;
 }
 
@@ -213,7 +213,7 @@ class Document {
         switch (operation) {
             case kReplace: {
                 Node& replaced = find(*parent, last);
-                value.key = std::move(replaced.key);
+                value.name = std::move(replaced.name);
                 replaced = std::move(value);
                 return;
             }
@@ -232,7 +232,7 @@ class Document {
         std::vector<Node>& children = in.children;
         if (leg.is_member) {
             Child at = std::lower_bound(children.begin(), children.end(), leg.name, key_before);
-            there = at != children.end() && at->key == leg.name;
+            there = at != children.end() && at->name == leg.name;
             return at;
         }
         const uint64_t size = children.size();
@@ -263,7 +263,7 @@ class Document {
         bool there = false;
         Child at = position(in, leg, there);
         if (leg.is_member && there) fail("a member to insert is there already");
-        value.key = leg.name;
+        value.name = leg.name;
         in.children.insert(at, std::move(value));
     }
 
@@ -297,7 +297,7 @@ void print(const Node& node, int depth, size_t& budget, std::string& out) {
         if (!first) out += ", ";
         first = false;
         if (node.is_object()) {
-            append_json_string(child.key, out);
+            append_json_string(child.name, out);
             out += ": ";
         }
         print(child, depth + 1, budget, out);
