@@ -297,6 +297,25 @@ TEST_P(StoppedTable, ABadRowInAResyncLeavesTheOldTargetAsItIs) {
     expect_equal();
 }
 
+// The new target of a resync stops on its way, and nothing is beside it that could be followed.
+TEST_P(StoppedTable, AStatementDuringAResyncStopsItsTableAlone) {
+    connection_->execute(
+        "INSERT INTO a (v) SELECT x.v FROM a x, a y, a z, a u, a v, a w, a k, a l, a m, a n");
+    json settings = strict();
+    settings["settings"]["snapshotMaxRowsPerSecond"] = 500;
+    id_ = serve_.create(pipe_body(database_, source_, database_, {"a", "b"}, settings));
+    ASSERT_TRUE(serve_.wait_for_state(id_, "Running")) << serve_.log();
+    ASSERT_EQ(command("resync", {"a"}).status, 200);
+    ASSERT_TRUE(serve_.wait_until([&] { return table("a")["state"] == "Snapshot"; })) << serve_.log();
+    connection_->execute("TRUNCATE TABLE a");
+    ASSERT_TRUE(serve_.wait_for_state(id_, "Degraded")) << serve_.log();
+    const std::string error = table("a")["error"];
+    EXPECT_NE(error.find("emptied the table"), std::string::npos) << error;
+    expect_b_flows();
+    ASSERT_EQ(command("resync", {"a"}).status, 200);
+    expect_equal();
+}
+
 TEST_P(StoppedTable, APipeWhoseOnlyTableCannotBeLoadedFails) {
     add_bad_row("a");
     id_ = serve_.create(pipe_body(database_, source_, database_, {"a"}, strict()));
