@@ -154,7 +154,8 @@ TEST_P(Events, ALogThatIsEncryptedAndCutShortByARestart) {
 TEST_P(Events, AnIncidentFailsThePipeUntilItIsResynced) {
     OwnServer own(GetParam(), {"--binlog-stmt-cache-size=4096", "--max-binlog-stmt-cache-size=4096"});
     set_up(own.endpoint(), "incident");
-    run({"CREATE TABLE t (id INT PRIMARY KEY, w TEXT) ENGINE = MyISAM", "INSERT INTO t VALUES (1, 'loaded')"});
+    run({"CREATE TABLE t (id INT PRIMARY KEY, w TEXT) ENGINE = MyISAM",
+         "INSERT INTO t VALUES (1, 'loaded')"});
     ServeProcess serve;
     serve.start();
     const std::string id = serve.create(pipe_body(choice_.database, endpoint_, choice_.database, {"t"}));
@@ -173,7 +174,8 @@ TEST_P(Events, AnIncidentFailsThePipeUntilItIsResynced) {
         EXPECT_NE(reason.find("Resync the pipe"), std::string::npos) << reason;
         EXPECT_EQ(target("SELECT count() FROM t WHERE id > 2"), "0");
         if (time == 0) {
-            ASSERT_EQ(serve.call("PATCH", "/clickpipes/" + id + "/state", {{"command", "start"}}).status, 200);
+            ASSERT_EQ(serve.call("PATCH", "/clickpipes/" + id + "/state", {{"command", "start"}}).status,
+                      200);
         }
     }
     ASSERT_EQ(serve.call("PATCH", "/clickpipes/" + id + "/state", {{"command", "resync"}}).status, 200);

@@ -113,7 +113,8 @@ TEST_P(Xa, APreparedTransactionLargerThanABlockArrivesWholeInAnAppendOnlyTarget)
     ASSERT_TRUE(pipe.wait_for_state("Running")) << pipe.log();
     std::vector<std::string> statements;
     for (int i = 0; i < 20; ++i) {  // 200 MB
-        statements.push_back(fmt::format("INSERT INTO t VALUES ({}, {}, REPEAT('x', 10000000))", 1000 + i, i));
+        statements.push_back(
+            fmt::format("INSERT INTO t VALUES ({}, {}, REPEAT('x', 10000000))", 1000 + i, i));
     }
     MysqlConnection large = prepare("'large'", statements);
     large.execute("XA COMMIT 'large'");
