@@ -3,9 +3,10 @@
 DATABASE = "bench"
 
 # name -> (columns of CREATE TABLE, the SELECT list that makes row `number`)
+# Hashes and not rand(): the same rows in every run, and rand() of a constant range is one value for many rows.
 SYSBENCH = ("id INT NOT NULL PRIMARY KEY, k INT NOT NULL, c CHAR(120) NOT NULL, pad CHAR(60) NOT NULL",
-            "number + 1, rand() % 1000000, arrayStringConcat(arrayMap(i -> leftPad(toString(rand(i) % 100000000000), 11, '0'),"
-            " range(10)), '-'), arrayStringConcat(arrayMap(i -> leftPad(toString(rand(i + 20) % 100000000000), 11, '0'),"
+            "number + 1, cityHash64(number) % 1000000, arrayStringConcat(arrayMap(i -> leftPad(toString(cityHash64(number, i) % 100000000000), 11, '0'),"
+            " range(10)), '-'), arrayStringConcat(arrayMap(i -> leftPad(toString(cityHash64(number, i + 20) % 100000000000), 11, '0'),"
             " range(5)), '-')")
 
 
@@ -30,7 +31,7 @@ TABLES = {
     "snapshot-sysbench": (5_000_000, *SYSBENCH),
     "snapshot-wide": (500_000, *wide()),
     "snapshot-text": (1_000_000, "id INT NOT NULL PRIMARY KEY, body TEXT NOT NULL",
-                      "number + 1, arrayStringConcat(arrayMap(i -> hex(rand64(i)), range(125)), ' ')"),
+                      "number + 1, arrayStringConcat(arrayMap(i -> hex(cityHash64(number, i)), range(125)), ' ')"),
     # Half of the keys lie close together, the rest far apart: two clusters at the ends of the range.
     "snapshot-skewed": (5_000_000, SYSBENCH[0].replace("id INT", "id BIGINT"),
                         "if(number % 2 = 0, toInt64(number), toInt64(number) * toInt64(900000000000)) + 1" +
@@ -42,7 +43,7 @@ TABLES = {
 
 def create(source, name, columns, more=""):
     source.sql(f"CREATE DATABASE IF NOT EXISTS {DATABASE}; DROP TABLE IF EXISTS {DATABASE}.{name}; "
-               f"CREATE TABLE {DATABASE}.{name} ({columns}{more}) CHARACTER SET latin1;")
+               f"CREATE TABLE {DATABASE}.{name} ({columns}{more}) CHARACTER SET utf8mb4;")
 
 
 def fill(lab, source, name, values, rows, first=0, log=False):

@@ -367,16 +367,44 @@ TEST_F(CommandLine, AsksAndDrawsOnATerminal) {
 TEST_F(CommandLine, VerifyLooksAtThePipesOwnService) {
     const std::string file = pipe_file("shown");
     ASSERT_EQ(run({"pipe", "create", file, "--wait"}).exit_code, 0);
-    const Finished other = run({"verify", file, "--data-dir", server_.data_dir()});
-    EXPECT_EQ(other.exit_code, 2) << other.out;
-    EXPECT_NE(other.err.find("it writes to the service target"), std::string::npos) << other.err;
-    std::vector<std::string> own =
-        command({"verify", file, "--data-dir", server_.data_dir(), "--clickhouse-url",
-                 clickhouse_endpoint().url, "--clickhouse-user", clickhouse_endpoint().user});
-    own.insert(std::find(own.begin(), own.end(), penstock_program()),
-               "PENSTOCK_CLICKHOUSE_PASSWORD=" + clickhouse_endpoint().password);
-    const Finished equal = run_program(own);
-    EXPECT_EQ(equal.exit_code, 0) << equal.out << equal.err;
+    auto verify = [&](const std::string& pipe, const std::vector<std::string>& more,
+                      const std::string& environment = "PENSTOCK_MASTER_KEY=") {
+        std::vector<std::string> words = command({"verify", pipe, "--data-dir", server_.data_dir()});
+        words.insert(words.end(), more.begin(), more.end());
+        words.insert(std::find(words.begin(), words.end(), penstock_program()), environment);
+        return run_program(words);
+    };
+    auto expect_equal = [](const Finished& verified) {
+        EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+        EXPECT_NE(verified.out.find("orders: 3 rows"), std::string::npos) << verified.out;
+    };
+    // A service of the configuration file.
+    const Finished unknown = verify(file, {});
+    EXPECT_EQ(unknown.exit_code, 2) << unknown.out;
+    EXPECT_NE(unknown.err.find("the service \"target\" is of the configuration file"), std::string::npos)
+        << unknown.err;
+    EXPECT_NE(unknown.err.find("--config"), std::string::npos) << unknown.err;
+    expect_equal(verify(file, {"--config", server_.config_file()}));
+    expect_equal(verify("shown", {"--config", server_.config_file()}));
+    const ClickHouseEndpoint clickhouse = clickhouse_endpoint();
+    expect_equal(verify(file, {"--clickhouse-url", clickhouse.url, "--clickhouse-user", clickhouse.user},
+                        "PENSTOCK_CLICKHOUSE_PASSWORD=" + clickhouse.password));
+
+    // One made through the API, whose password is sealed.
+    ASSERT_EQ(run({"pipe", "delete", "shown", "--yes", "--wait"}).exit_code, 0);
+    const Answer made = server_.call_path("POST", server_.services_path(),
+                                          {{"name", "sealed"},
+                                           {"url", clickhouse.url},
+                                           {"user", clickhouse.user},
+                                           {"password", clickhouse.password}});
+    ASSERT_EQ(made.status, 200) << made.body;
+    pipe_file("shown");  // what the other one left goes
+    ASSERT_EQ(run({"pipe", "create", file, "--service", "sealed", "--wait"}).exit_code, 0);
+    expect_equal(verify(file, {}));
+    expect_equal(verify("shown", {}));
+    const Finished locked = verify(file, {}, "PENSTOCK_MASTER_KEY=" + std::string(43, 'A') + "=");
+    EXPECT_EQ(locked.exit_code, 2) << locked.out;
+    EXPECT_NE(locked.err.find("sealed under"), std::string::npos) << locked.err;
 }
 
 TEST_F(CommandLine, CompletesNamesOfPipesInBash) {

@@ -338,9 +338,14 @@ TEST_P(PipeLife, SettingsAndCredentialsChangeInPlace) {
     ASSERT_TRUE(serve_.wait_for_state(id, "Running")) << serve_.log();
     uint64_t before = last_event(id);
     Answer changed = serve_.call("PATCH", "/clickpipes/" + id,
-                                 patch({{"settings", {{"syncIntervalSeconds", 2}, {"pullBatchSize", 500}}}}));
+                                 patch({{"settings",
+                                         {{"syncIntervalSeconds", 2},
+                                          {"syncIntervalMilliseconds", 50},
+                                          {"snapshotMaxRowsPerSecond", 1000000},
+                                          {"pullBatchSize", 500}}}}));
     ASSERT_EQ(changed.status, 200) << changed.error();
     EXPECT_EQ(changed.result()["source"]["mysql"]["settings"]["pullBatchSize"], 500);
+    EXPECT_EQ(changed.result()["source"]["mysql"]["settings"]["syncIntervalMilliseconds"], 50);
     ASSERT_TRUE(serve_.wait_for_state(id, "Running")) << serve_.log();
     EXPECT_EQ(way(id, before), "Modifying Running");
 
@@ -376,9 +381,57 @@ TEST_P(PipeLife, ALostSourceIsShownAsDegradedAndPasses) {
     expect_equal(id);
 }
 
+TEST_P(PipeLife, SettingsForClickHouseComeWithEachInsert) {
+    json with = body({"by_int"});
+    with["settings"] = {{"clickhouse_max_threads", 3},
+                        {"clickhouse_max_insert_threads", 2},
+                        {"clickhouse_min_insert_block_size_bytes", 12345678},
+                        {"clickhouse_parallel_view_processing", true}};
+    std::string id = serve_.create(with);
+    ASSERT_TRUE(serve_.wait_for_state(id, "Running")) << serve_.log();
+    // What is in force while an insert goes through it.
+    target(
+        "CREATE TABLE seen (threads UInt64, inserting UInt64, bytes UInt64, parallel UInt64)"
+        " ENGINE = MergeTree ORDER BY ()");
+    target(
+        "CREATE MATERIALIZED VIEW watch TO seen AS SELECT getSetting('max_threads') AS threads,"
+        " getSetting('max_insert_threads') AS inserting, getSetting('min_insert_block_size_bytes') AS bytes,"
+        " getSetting('parallel_view_processing') AS parallel FROM by_int");
+    const std::string seen = "SELECT DISTINCT threads, inserting, bytes, parallel FROM seen";
+    connection_->execute("DELETE FROM " + database_ + ".by_int LIMIT 1");
+    ASSERT_TRUE(serve_.wait_until_caught_up(id, source_)) << serve_.log();
+    EXPECT_EQ(target(seen), "3\t2\t12345678\t1");
+    // Others come from the next time on that its work begins.
+    target("TRUNCATE TABLE seen");
+    ASSERT_EQ(serve_.call("PUT", "/clickpipes/" + id + "/settings", {{"clickhouse_max_threads", 5}}).status,
+              200);
+    ASSERT_EQ(command(id, "stop").status, 200);
+    ASSERT_TRUE(serve_.wait_for_state(id, "Paused"));
+    ASSERT_EQ(command(id, "start").status, 200);
+    ASSERT_TRUE(serve_.wait_for_state(id, "Running"));
+    connection_->execute("DELETE FROM " + database_ + ".by_int LIMIT 1");
+    ASSERT_TRUE(serve_.wait_until_caught_up(id, source_)) << serve_.log();
+    EXPECT_EQ(target("SELECT DISTINCT threads, bytes = 12345678 FROM seen"), "5\t0");
+}
+
 TEST_P(PipeLife, ADeletedPipeIsGoneAndItsTargetsStay) {
     std::string id = serve_.create(body({"by_int"}));
     ASSERT_TRUE(serve_.wait_for_state(id, "Running")) << serve_.log();
+    // UUIDs are read in either case, and shown in one.
+    const auto upper = [](std::string path) {
+        std::transform(path.begin(), path.end(), path.begin(),
+                       [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+        return path;
+    };
+    std::string ids = upper(serve_.service_path() + "/clickpipes/" + id);
+    for (const char* word : {"/v1/organizations/", "/services/", "/clickpipes/"}) {
+        ids.replace(ids.find(upper(word)), std::string(word).size(), word);
+    }
+    ASSERT_NE(ids, serve_.service_path() + "/clickpipes/" + id);
+    EXPECT_EQ(serve_.call_path("GET", ids, nullptr).result().at("id"), id);
+    EXPECT_EQ(serve_.call_path("GET", ids + "/tables", nullptr).result().size(), 1u);
+    EXPECT_EQ(serve_.call_path("PATCH", ids + "/state", {{"command", "stop"}}).status, 200);
+    EXPECT_EQ(serve_.call_path("GET", upper(ids), nullptr).status, 404);  // the words are not ids
     EXPECT_EQ(serve_.call("DELETE", "/clickpipes/" + id).status, 200);
     EXPECT_EQ(serve_.call("GET", "/clickpipes/" + id).status, 404);
     EXPECT_EQ(serve_.call("GET", "/clickpipes").result().size(), 0u);
@@ -477,16 +530,40 @@ TEST_P(PipeLife, NoSecretIsToldAnywhere) {
         told += serve_.call("GET", "/clickpipes/" + id + view).body.dump();
     }
     told += serve_.call("GET", "/clickpipes").body.dump();
+    // The embedded ClickHouse makes a password for itself.
+    std::string embedded;
+    const Answer services = serve_.call_path("GET", serve_.services_path(), nullptr);
+    for (const json& service : services.result()) {
+        if (service.at("embedded"))
+            embedded = serve_.services_path() + "/" + service["id"].get<std::string>();
+    }
+    json inside = body({"by_pair"});
+    inside["name"] = "inside";
+    const Answer made = serve_.call_path("POST", embedded + "/clickpipes", inside);
+    ASSERT_EQ(made.status, 200) << made.error();
+    const std::string path = embedded + "/clickpipes/" + made.result()["id"].get<std::string>();
+    ASSERT_TRUE(serve_.wait_until([&] {
+        return serve_.call_path("GET", path, nullptr).result()["state"] == "Running";
+    })) << serve_.log();
+    for (const char* view : {"", "/tables", "/events", "/progress"}) {
+        told += serve_.call_path("GET", path + view, nullptr).body.dump();
+    }
+    told += serve_.call_path("GET", embedded, nullptr).body.dump();
+    const std::string engine_password_file = serve_.data_dir() + "/clickhouse/password";
     told += serve_.log() + run_program({"/bin/ps", "-eo", "args"}).out;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(serve_.data_dir())) {
-        if (entry.is_regular_file() && entry.path().filename() != "master.key") {
+        if (entry.is_regular_file() && entry.path().filename() != "master.key" &&
+            entry.path() != engine_password_file) {
             told += read_file(entry.path());
         }
     }
     std::string master_key = read_file(serve_.data_dir() + "/master.key");
     while (!master_key.empty() && master_key.back() == '\n') master_key.pop_back();
     ASSERT_GT(master_key.size(), 40u);
-    for (const std::string& secret : {password, wrong, master_key, clickhouse_endpoint().password}) {
+    std::string engine_password = read_file(engine_password_file);
+    while (!engine_password.empty() && engine_password.back() == '\n') engine_password.pop_back();
+    for (const std::string& secret :
+         {password, wrong, master_key, clickhouse_endpoint().password, engine_password}) {
         ASSERT_GT(secret.size(), 8u);
         size_t at = told.find(secret);
         EXPECT_EQ(at, std::string::npos) << told.substr(at < 200 ? 0 : at - 200, 400);

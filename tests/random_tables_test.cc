@@ -218,8 +218,13 @@ class RandomTablesTest : public testing::TestWithParam<const char*> {
             spec.settings.invalid_dates =
                 seed % 3 == 0 ? InvalidDatePolicy::kNull : InvalidDatePolicy::kClamp;
             bool has_time64 = seed % 4 != 0;
-            tables_[i].plan = std::make_unique<TablePlan>(
-                make_table_plan(static_cast<uint32_t>(i), schemas[i], mapping, spec, has_time64));
+            try {
+                tables_[i].plan = std::make_unique<TablePlan>(
+                    make_table_plan(static_cast<uint32_t>(i), schemas[i], mapping, spec, has_time64));
+            } catch (const Error&) {
+                ADD_FAILURE() << tables_[i].story();
+                throw;
+            }
             for (uint32_t c = 0; c < tables_[i].plan->columns.size(); ++c)
                 tables_[i].columns.emplace_back(*tables_[i].plan, c);
         }

@@ -1,7 +1,7 @@
 # Debian packages, installed only when missing. Needs common.sh.
 
 PACKAGES_BUILD=(g++ cmake ninja-build ccache pkg-config git ca-certificates curl python3
-    libmariadb-dev libcurl4-openssl-dev libzstd-dev zlib1g-dev liblz4-dev libssl-dev libsodium-dev libcpp-httplib-dev
+    libmariadb-dev libcurl4-openssl-dev libzstd-dev zlib1g-dev libdeflate-dev liblz4-dev libssl-dev libsodium-dev libcpp-httplib-dev
     libsqlite3-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libfmt-dev libspdlog-dev
     libgtest-dev librapidcheck-dev libbenchmark-dev)
 PACKAGES_CHECK=(clang clang-tidy clang-format)

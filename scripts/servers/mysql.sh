@@ -33,6 +33,7 @@ mysql_start() {
     as_root chroot "$mysql_tree" install -d -o mysql -m 755 "$inside"
     echo "$outside" >"$dir/outside"
     as_root cp -a "$mysql_tree/template/data" "$outside/data"
+    mysql_certificate "$dir" "$outside/data"
     printf '%s\n' "SET sql_log_bin = 0;" \
         "ALTER USER root@localhost IDENTIFIED BY '$password';" \
         "CREATE USER IF NOT EXISTS root@'%' IDENTIFIED BY '$password';" \
@@ -55,6 +56,19 @@ mysql_start() {
         --binlog-format=ROW --binlog-row-image=FULL --binlog-row-metadata=FULL \
         --innodb-flush-log-at-trx-commit=2 --sync-binlog=0 --innodb-buffer-pool-size=256M \
         --innodb-redo-log-capacity=256M --max-connections=200 "$@"
+}
+
+# A certificate that names the address. The one that the server makes for itself names nothing that a client
+# could verify.
+mysql_certificate() {
+    local dir=$1 data=$2
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=penstock-test \
+        -addext subjectAltName=IP:127.0.0.1,DNS:localhost -keyout "$dir/key.pem" -out "$dir/ca.pem" 2>/dev/null ||
+        die "openssl made no certificate"
+    as_root install -m 600 "$dir/key.pem" "$data/server-key.pem"
+    as_root install -m 644 "$dir/ca.pem" "$data/server-cert.pem"
+    as_root install -m 644 "$dir/ca.pem" "$data/ca.pem"
+    as_root chroot "$mysql_tree" chown -R mysql "${data#"$mysql_tree"}"
 }
 
 # Encryption takes its keys from a component, which is loaded by files beside the program and beside the component:

@@ -31,8 +31,8 @@ where a set of servers lives, so that several sets can run at once. What follows
 that is started, e.g.  ./dev servers start mysql -- --binlog-format=STATEMENT
 
 `status --output env` prints shell assignments, also found in DIR/servers.env:
-PENSTOCK_TEST_MYSQL_HOST, _PORT, _USER, _PASSWORD and _SOCKET (likewise MARIADB, MARIADB11, POSTGRES), and
-PENSTOCK_TEST_CLICKHOUSE_URL, _USER and _PASSWORD.
+PENSTOCK_TEST_MYSQL_HOST, _PORT, _USER, _PASSWORD, _SOCKET and _CA_FILE (the authority of its certificate; likewise
+MARIADB, MARIADB11, POSTGRES, without _CA_FILE), and PENSTOCK_TEST_CLICKHOUSE_URL, _USER and _PASSWORD.
 TEXT
 }
 
@@ -90,6 +90,7 @@ write_env() {
             echo "${prefix}_USER=$user"
             echo "${prefix}_PASSWORD=$password"
             [ ! -L "$dir/sock" ] || echo "${prefix}_SOCKET=$dir/sock"
+            [ ! -f "$dir/ca.pem" ] || echo "${prefix}_CA_FILE=$dir/ca.pem"
             echo "${prefix}_PID=$(cut -d' ' -f1 "$dir/pid")"
         } >"$dir/env"
     )

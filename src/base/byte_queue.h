@@ -45,6 +45,12 @@ class ByteQueue {
         closed_ = true;
         changed_.notify_all();
     }
+    /// Another budget; what is inside stays.
+    void set_budget(size_t byte_budget) {
+        std::lock_guard lock(mutex_);
+        budget_ = byte_budget;
+        changed_.notify_all();
+    }
     /// Closes and drops what is inside.
     void cancel() {
         std::lock_guard lock(mutex_);

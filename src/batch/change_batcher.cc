@@ -48,9 +48,9 @@ std::string name_key(std::string_view database, std::string_view table, bool low
 }  // namespace
 
 ChangeBatcher::ChangeBatcher(std::vector<MappedTable> tables, StreamPoint start, size_t block_bytes,
-                             std::optional<Replay> replay, bool lower_case_names)
+                             std::optional<Replay> replay, bool lower_case_names, BlockPool* pool)
     : lower_case_names_(lower_case_names),
-      configured_block_bytes_(block_bytes),
+      next_block_bytes_(block_bytes),
       block_bytes_(replay ? replay->block_bytes : block_bytes),
       replay_(replay),
       position_(start.position),
@@ -58,7 +58,8 @@ ChangeBatcher::ChangeBatcher(std::vector<MappedTable> tables, StreamPoint start,
       batch_(start.next_batch),
       batch_first_version_(start.next_version),
       batch_from_(start.position),
-      counts_(tables.size()) {
+      counts_(tables.size()),
+      pool_(pool) {
     for (MappedTable& mapped : tables) {
         tables_.push_back(std::make_unique<Table>(std::move(mapped)));
         Table* table = tables_.back().get();
@@ -86,6 +87,11 @@ void ChangeBatcher::feed(const Event& event, const EventHeader& header) {
         e.at_position(log_coordinates());
         throw;
     }
+}
+
+void ChangeBatcher::set_block_bytes(size_t block_bytes) {
+    next_block_bytes_ = block_bytes;
+    if (!replay_ && chunk_index_ == 0 && open_rows() == 0) block_bytes_ = block_bytes;
 }
 
 std::string ChangeBatcher::log_coordinates() const {
@@ -467,6 +473,7 @@ void ChangeBatcher::handle(const RowsEvent& event) {
 // All rows of the event, or those in front of the one that stops the table.
 void ChangeBatcher::append_rows(Table& table, const BinlogRowDecoder& decoder, const RowsEvent& event) {
     after_.json_diffs.clear();
+    if (table.block.rows == 0 && pool_ != nullptr) table.block = pool_->take(*table.mapped.plan);
     const uint64_t first = next_version_;
     TableCounts& counts = counts_[table.mapped.plan->id];
     const uint64_t inserted = counts.inserted, updated = counts.updated, deleted = counts.deleted;
@@ -598,7 +605,7 @@ Chunk ChangeBatcher::take(bool close) {
         moved_ = false;
         chunk_index_ = 0;
         replay_.reset();
-        block_bytes_ = configured_block_bytes_;
+        block_bytes_ = next_block_bytes_;
     }
     return chunk;
 }

@@ -1,9 +1,9 @@
 #pragma once
 // From binlog events to batches: transactions, versions, rows per table. Pure: no I/O, no threads, no clock.
 //
-// Versions and cuts depend only on the stream since the start point, `block_bytes` and the moments at which
-// the caller closes batches. A batch replayed after a crash is cut at the same places (see Replay), so its
-// blocks carry the same versions and the same deduplication tokens.
+// Versions and cuts depend only on the stream since the start point, the byte budget of each batch and the
+// moments at which the caller closes batches. A batch replayed after a crash is cut at the same places (see
+// Replay), so its blocks carry the same versions and the same deduplication tokens.
 
 #include <cstdint>
 #include <deque>
@@ -18,6 +18,7 @@
 #include "decode/binlog_event.h"
 #include "decode/binlog_row.h"
 #include "decode/statement.h"
+#include "model/block_pool.h"
 #include "model/table_plan.h"
 
 namespace penstock {
@@ -51,9 +52,10 @@ struct PreparedTransaction {
 class ChangeBatcher {
   public:
     /// `start.position` decides the position's kind. Tables are found by (database, table), exactly, or in
-    /// lower case when `lower_case_names`. Plans outlive the batcher; ids are indexes into `tables`.
+    /// lower case when `lower_case_names`. Plans and pool, the place of blocks that were inserted (null:
+    /// none), outlive the batcher; ids are indexes into `tables`.
     ChangeBatcher(std::vector<MappedTable> tables, StreamPoint start, size_t block_bytes,
-                  std::optional<Replay> replay, bool lower_case_names);
+                  std::optional<Replay> replay, bool lower_case_names, BlockPool* pool = nullptr);
     ~ChangeBatcher();
 
     /// Takes the next event of the stream. What concerns one table (a schema that differs from the recorded
@@ -75,8 +77,10 @@ class ChangeBatcher {
 
     /// The open batch's rows have reached the byte budget: take(false) or, at a commit edge, take(true).
     bool budget_reached() const { return open_bytes_ >= block_bytes_; }
-    /// The byte budget in force; goes into the intent so that a replay cuts alike.
+    /// The byte budget in force; goes into the intent so that a replay cuts alike. One batch has one.
     size_t block_bytes() const { return block_bytes_; }
+    /// Another byte budget: of the open batch while it has no rows, else from the next one on.
+    void set_block_bytes(size_t block_bytes);
     /// No transaction is open: the batch may close here.
     bool at_commit_edge() const { return !in_transaction_; }
     /// Row changes in the open batch.
@@ -147,8 +151,8 @@ class ChangeBatcher {
     std::unordered_map<uint64_t, MapEntry> maps_;           // by the log's table id
     std::unordered_map<uint64_t, MapEntry> prepared_maps_;  // the stream's own while rows are read again
     bool lower_case_names_;
-    size_t configured_block_bytes_;
-    size_t block_bytes_;  // in force: the configured one, or while replaying the one of then
+    size_t next_block_bytes_;  // of the next batch
+    size_t block_bytes_;       // in force; while replaying the one of then
     std::optional<Replay> replay_;
     EventHeader header_;
 
@@ -203,6 +207,7 @@ class ChangeBatcher {
     static constexpr size_t kMostSavepoints = 256;
     std::deque<Savepoint> savepoints_;  // of the open transaction, oldest first
 
+    BlockPool* pool_;
     RowImage before_, after_;
     Block::Mark mark_;
 };

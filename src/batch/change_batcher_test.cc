@@ -186,6 +186,35 @@ TEST_F(ChangeBatcherTest, ATableFillsSeveralBlocksOfAChunk) {
     }
 }
 
+TEST_F(ChangeBatcherTest, ABatchHasOneByteBudgetThatItsReplayCutsBy) {
+    constexpr size_t kLarge = 1 << 20, kSmall = 80;
+    auto rows = [](FakeLog& log) {
+        for (uint64_t gno = 11; gno < 31; ++gno) log.insert(gno, "orders", {static_cast<int>(gno)});
+    };
+    ChangeBatcher batcher = make({}, kSmall);
+    FakeLog log(batcher);
+    batcher.set_block_bytes(kLarge);  // no row has come: this batch's
+    EXPECT_EQ(batcher.block_bytes(), kLarge);
+    rows(log);
+    batcher.set_block_bytes(kSmall);
+    EXPECT_EQ(batcher.block_bytes(), kLarge);
+    EXPECT_FALSE(batcher.budget_reached());
+    EXPECT_EQ(batcher.take(true).blocks.size(), 1u);
+    EXPECT_EQ(batcher.block_bytes(), kSmall);
+    for (uint64_t gno = 31; gno < 51; ++gno) log.insert(gno, "orders", {static_cast<int>(gno)});
+    EXPECT_TRUE(batcher.budget_reached());
+    EXPECT_GT(batcher.take(true).blocks.size(), 5u);
+
+    // A replay goes by the budget of then, whatever is in force now, and the batch after it by that of now.
+    ChangeBatcher again = make(Replay{120, kLarge}, kSmall);
+    FakeLog same(again);
+    again.set_block_bytes(2 * kSmall);
+    rows(same);
+    EXPECT_EQ(again.block_bytes(), kLarge);
+    EXPECT_EQ(again.take(true).blocks.size(), 1u);
+    EXPECT_EQ(again.block_bytes(), 2 * kSmall);
+}
+
 TEST_F(ChangeBatcherTest, OnlyInsertsHaveDistinctKeys) {
     for (RowsEvent::Kind kind : {RowsEvent::Kind::kUpdate, RowsEvent::Kind::kDelete}) {
         ChangeBatcher batcher = make();

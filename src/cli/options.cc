@@ -40,6 +40,12 @@ void add_data_dir_option(CLI::App& command, CommonOptions& options) {
         ->capture_default_str();
 }
 
+void add_config_option(CLI::App& command, std::string& file) {
+    command.add_option("--config", file, "The configuration file of penstock serve, YAML or JSON")
+        ->type_name("FILE")
+        ->envname("PENSTOCK_CONFIG");
+}
+
 CLI::Option& add_clickhouse_address(CLI::App& command, CommonOptions& options, const std::string& help) {
     CLI::Option* url = command.add_option("--clickhouse-url", options.clickhouse_url, help)
                            ->envname("PENSTOCK_CLICKHOUSE_URL");

@@ -39,6 +39,8 @@ struct CommonOptions {
 
 void add_output_option(CLI::App& command, CommonOptions& options);
 void add_data_dir_option(CLI::App& command, CommonOptions& options);
+/// --config: the configuration file of `penstock serve`.
+void add_config_option(CLI::App& command, std::string& file);
 void add_clickhouse_options(CLI::App& command, CommonOptions& options);
 /// --clickhouse-url, --clickhouse-user, --clickhouse-password-file; returns the first.
 CLI::Option& add_clickhouse_address(CLI::App& command, CommonOptions& options, const std::string& help);

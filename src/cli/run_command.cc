@@ -20,8 +20,10 @@
 namespace penstock {
 namespace {
 
-const std::map<std::string, Compression> compressions = {
-    {"zstd", Compression::kZstd}, {"lz4", Compression::kLz4}, {"none", Compression::kNone}};
+const std::map<std::string, std::optional<Compression>> compressions = {{"auto", std::nullopt},
+                                                                        {"zstd", Compression::kZstd},
+                                                                        {"lz4", Compression::kLz4},
+                                                                        {"none", Compression::kNone}};
 
 int run(const CommonOptions& options, const std::string& file, const std::string& compression, bool resync) {
     PipeSpec spec = load_pipe_file(file);
@@ -75,15 +77,18 @@ void add_run_command(CLI::App& app, Action& action) {
                            "next run goes on from the checkpoint, also after a crash.");
     auto options = std::make_shared<CommonOptions>();
     auto file = std::make_shared<std::string>();
-    auto compression = std::make_shared<std::string>("zstd");
+    auto compression = std::make_shared<std::string>("auto");
     command->add_option("PIPE", *file, "The pipe file, YAML or JSON")->required();
     auto resync = std::make_shared<bool>(false);
     command->add_flag("--resync", *resync,
                       "Load all tables anew beside the old ones, then exchange them; also out of Failed");
     add_data_dir_option(*command, *options);
     add_clickhouse_options(*command, *options);
-    command->add_option("--compression", *compression, "Of what is sent to ClickHouse: zstd, lz4 or none")
-        ->check(CLI::IsMember({"zstd", "lz4", "none"}))
+    command
+        ->add_option("--compression", *compression,
+                     "Of what is sent to ClickHouse: zstd, lz4 or none; auto is none to a "
+                     "loopback address and zstd to any other")
+        ->check(CLI::IsMember({"auto", "zstd", "lz4", "none"}))
         ->capture_default_str();
     add_output_option(*command, *options);
     command->callback([=, &action] { action = [=] { return run(*options, *file, *compression, *resync); }; });

@@ -165,9 +165,7 @@ void add_serve_command(CLI::App& app, Action& action) {
         "pipe starts, and an API key that the first start makes and shows once.\n"
         "docs/configuration.md lists every setting; flags go before the environment, that before the file.");
     auto options = std::make_shared<ServeOptions>();
-    command->add_option("--config", options->file, "The configuration file, YAML or JSON")
-        ->type_name("FILE")
-        ->envname("PENSTOCK_CONFIG");
+    add_config_option(*command, options->file);
     command->add_flag(
         "--new-key", options->new_key,
         "Make another API key of the role admin and show it, as the first start does: for when the "

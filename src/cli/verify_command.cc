@@ -1,4 +1,10 @@
-// penstock verify PIPE.yaml: both sides compared, row by row, value by value.
+// penstock verify PIPE: both sides compared, row by row, value by value.
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -14,6 +20,9 @@
 #include "pipe/pipe_file.h"
 #include "pipe/pipe_setup.h"
 #include "pipe/verify.h"
+#include "secrets/master_key.h"
+#include "service/configuration.h"
+#include "service/stored_service.h"
 
 namespace penstock {
 namespace {
@@ -69,32 +78,55 @@ void skip(const TablePlan& plan, bool as_json, nlohmann::json& tables) {
     }
 }
 
-/// The ClickHouse of the command line, else that of the pipe's own service.
-Destination open_destination(const CommonOptions& options, const Catalog& catalog, const PipeRecord& pipe) {
-    if (!options.clickhouse_url.empty() || pipe.service_id.empty()) return Destination::open(options);
-    const std::optional<ServiceRecord> service = catalog.get_service(pipe.service_id);
-    const std::string origin =
-        service ? nlohmann::json::parse(service->settings_json).value("origin", "") : "gone";
-    if (origin == "embedded") return Destination::open(options);
-    throw Error(Disposition::kUsage, "verify " + pipe.name,
-                "it writes to the service " + (service ? service->name : pipe.service_id) +
-                    ", not to the embedded ClickHouse",
-                "Give that service's --clickhouse-url, --clickhouse-user and --clickhouse-password-file");
+struct VerifyOptions {
+    CommonOptions common;
+    std::string pipe;       ///< a file or a name
+    std::string config;     ///< of penstock serve
+    bool data_dir = false;  ///< given, so it goes before the configuration's
+};
+
+Configuration configuration_of(const VerifyOptions& options) {
+    std::vector<GivenFlag> flags;
+    if (options.data_dir) flags.emplace_back("data_dir", std::vector{options.common.data_dir});
+    return load_configuration(
+        options.config.empty() ? std::nullopt : std::optional<std::string>(options.config), flags);
 }
 
-int verify(const CommonOptions& options, const std::string& file) {
-    PipeSpec spec = load_pipe_file(file);
+/// The pipe as its file describes it, else as the service does.
+PipeSpec read_description(const VerifyOptions& options, const PipeRecord& pipe,
+                          const std::function<MasterKey()>& key) {
+    if (std::filesystem::is_regular_file(options.pipe)) return load_pipe_file(options.pipe);
+    if (pipe.service_id.empty()) {
+        throw Error(Disposition::kUsage, "verify " + pipe.name,
+                    "the password of its source is in its pipe file only", "Give that file");
+    }
+    PipeSpec spec = from_json(nlohmann::json::parse(pipe.spec_json));
+    spec.source.password = key().open(pipe.sealed_password, pipe_password_context(pipe.id));
+    return spec;
+}
+
+int verify(VerifyOptions given) {
+    const Configuration configuration = configuration_of(given);
+    CommonOptions& options = given.common;
+    options.data_dir = configuration.data_dir;
     Catalog catalog = open_existing_catalog(options);
-    PipeRecord record = find_pipe_argument(catalog, file);
-    Destination destination = open_destination(options, catalog, record);
-    ClickHouseClient client(destination.endpoint());
+    PipeRecord record = find_pipe_argument(catalog, given.pipe);
+    auto key = [&] { return MasterKey::load(configuration.master_key_file, false); };
+    const PipeSpec spec = read_description(given, record, key);
+    std::optional<ClickHouseEndpoint> service;  // the command line goes before it
+    if (options.clickhouse_url.empty() && !record.service_id.empty()) {
+        service = look_up_endpoint(catalog, record, configuration.services, key);
+    }
+    std::optional<Destination> destination;
+    if (!service) destination.emplace(Destination::open(options));
+    ClickHouseClient client(service ? *service : destination->endpoint());
     std::vector<TablePlan> plans =
         load_plans(catalog, record.id, spec, read_destination_info(client).has_time64);
     for (const TableMapping& m : without(spec.mappings, recorded_spec(catalog, record.id, spec).mappings)) {
         throw Error(Disposition::kUsage, "verify " + spec.name,
                     m.source_database + "." + m.source_table + " = " + m.target_table +
-                        " is in the pipe file and not in the pipe",
-                    "Let the pipe take it up, or remove it from the file");
+                        " is described and not in the pipe",
+                    "Let the pipe take it up, or remove it from its description");
     }
     MysqlConnection connection = MysqlConnection::open(spec.source);
 
@@ -132,14 +164,19 @@ void add_verify_command(CLI::App& app, Action& action) {
         "verify",
         "Compare the pipe's tables with their source, row by row and value by value, and print the keys\n"
         "that differ. Exit code 0 only when everything is equal. Rows that are on their way while the\n"
-        "source is written to count as differences: compare when it is quiet.");
-    auto options = std::make_shared<CommonOptions>();
-    auto file = std::make_shared<std::string>();
-    command->add_option("PIPE", *file, "The pipe file, YAML or JSON")->required();
-    add_data_dir_option(*command, *options);
-    add_clickhouse_options(*command, *options);
-    add_output_option(*command, *options);
-    command->callback([=, &action] { action = [=] { return verify(*options, *file); }; });
+        "source is written to count as differences: compare when it is quiet.\n"
+        "A pipe of penstock serve is compared in its own service, beside the running service.");
+    auto options = std::make_shared<VerifyOptions>();
+    command->add_option("PIPE", options->pipe, "The pipe file, YAML or JSON, or the name of a pipe of serve")
+        ->required();
+    add_config_option(*command, options->config);
+    add_data_dir_option(*command, options->common);
+    add_clickhouse_options(*command, options->common);
+    add_output_option(*command, options->common);
+    command->callback([=, &action] {
+        options->data_dir = command->count("--data-dir") > 0;
+        action = [=] { return verify(*options); };
+    });
 }
 
 }  // namespace penstock

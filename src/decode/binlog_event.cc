@@ -4,6 +4,7 @@
 
 #include <zlib.h>
 
+#include "base/crc32.h"
 #include "decode/charset.h"
 #include "decode/event_bodies.h"
 #include "decode/event_types.h"
@@ -23,8 +24,7 @@ uint32_t checksum(ByteSpan bytes, bool format_description) {
     uint8_t header[kHeaderSize];
     std::copy_n(bytes.begin(), kHeaderSize, header);
     if (format_description) header[17] = static_cast<uint8_t>(header[17] & ~kInUse);
-    uLong crc = crc32_z(0, header, kHeaderSize);
-    return static_cast<uint32_t>(crc32_z(crc, bytes.data() + kHeaderSize, bytes.size() - kHeaderSize));
+    return crc32(bytes.subspan(kHeaderSize), crc32(ByteSpan(header)));
 }
 
 bool has_valid_checksum(ByteSpan packet, bool format_description) {

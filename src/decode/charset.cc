@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <numeric>
+#include <string>
 
 #include <iconv.h>
 
@@ -86,6 +88,15 @@ size_t encode(uint32_t unicode, uint8_t* out) {
     return 4;
 }
 
+bool is_ascii(std::string_view bytes) {
+    const auto* p = reinterpret_cast<const uint8_t*>(bytes.data());
+    size_t i = 0;
+    uint64_t high = 0;
+    for (; i + 8 <= bytes.size(); i += 8) high |= load_le<8>(p + i);
+    for (; i < bytes.size(); ++i) high |= p[i];
+    return (high & 0x8080'8080'8080'8080) == 0;
+}
+
 }  // namespace
 
 bool is_utf8(std::string_view charset) {
@@ -104,6 +115,12 @@ std::unique_ptr<Transcoder> Transcoder::make(std::string_view charset) {
     transcoder->form_ = name->form;
     transcoder->overrides_ = charset_overrides(charset);
     if (name->form == Form::kSingle) transcoder->fill_table();
+    if (name->form < Form::kUcs2) {
+        std::string ascii(128, '\0');
+        std::iota(ascii.begin(), ascii.end(), '\0');
+        uint64_t replaced = 0;
+        transcoder->keeps_ascii_ = transcoder->convert(ascii, replaced) == ascii && replaced == 0;
+    }
     return transcoder;
 }
 
@@ -137,6 +154,7 @@ void Transcoder::fill_table() {
 }
 
 std::string_view Transcoder::convert(std::string_view bytes, uint64_t& replaced) {
+    if (keeps_ascii_ && is_ascii(bytes)) return bytes;
     buffer_.clear();
     if (form_ == Form::kSingle) return convert_single(bytes, replaced);
     if (form_ == Form::kUcs2) return convert_ucs2(bytes);

@@ -29,8 +29,9 @@ class Transcoder {
     Transcoder(const Transcoder&) = delete;
     Transcoder& operator=(const Transcoder&) = delete;
 
-    /// The text as UTF-8, valid until the next call. Like the server, gives '?' for a character that the set
-    /// does not define and adds the number of these to `replaced`.
+    /// The text as UTF-8, valid until the next call and no longer than `bytes`, which it may be. Like the
+    /// server, gives '?' for a character that the set does not define and adds the number of these to
+    /// `replaced`.
     std::string_view convert(std::string_view bytes, uint64_t& replaced);
 
     /// How the bytes of a set divide into characters.
@@ -65,6 +66,7 @@ class Transcoder {
 
     void* iconv_ = nullptr;  // iconv_t; null once the table is made
     Form form_ = Form::kSingle;
+    bool keeps_ascii_ = false;  // ASCII text is itself; not in swe7, nor where characters are wider
     std::span<const CharsetOverride> overrides_;
     std::unique_ptr<Table> table_;  // of a single-byte set
     ByteBuffer buffer_;

@@ -16,6 +16,13 @@
 
 namespace penstock {
 
+bool is_loopback(std::string_view url) {
+    std::string_view host = url.substr(url.find("://") + 3);
+    host = host.substr(0, host.find_first_of(host.starts_with('[') ? "]/" : ":/"));
+    const bool v4 = host.starts_with("127.") && host.find_first_not_of("0123456789.") == host.npos;
+    return v4 || host == "[::1" || host == "localhost";
+}
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -233,11 +240,6 @@ std::string checked_url(const ClickHouseEndpoint& endpoint) {
     std::string url = endpoint.url;
     while (url.ends_with('/')) url.pop_back();
     return url;
-}
-
-bool is_loopback(std::string_view url) {
-    std::string_view host = url.substr(url.find("://") + 3);
-    return host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]");
 }
 
 void add_parameter(std::string& path, std::string_view name, std::string_view value) {

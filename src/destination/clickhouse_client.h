@@ -28,6 +28,9 @@ struct ClickHouseEndpoint {
     std::string cluster{};  ///< tables are made on all of its servers, replicated; empty: on this one only
 };
 
+/// The host of a service's URL is 127.x.x.x, ::1 or localhost: bytes sent there do not leave this machine.
+bool is_loopback(std::string_view url);
+
 /// One INSERT: all rows of `body` or none.
 struct InsertRequest {
     std::string database;

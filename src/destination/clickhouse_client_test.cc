@@ -25,6 +25,16 @@ bool contains(const Error& error, std::string_view part) {
     return std::string_view(error.what()).find(part) != std::string_view::npos;
 }
 
+TEST(ClickHouseClient, KnowsAnAddressOfThisMachine) {
+    for (const char* url :
+         {"http://127.0.0.1:8123", "https://127.1.2.3", "http://localhost:1", "http://[::1]:8123/"})
+        EXPECT_TRUE(is_loopback(url)) << url;
+    for (const char* url :
+         {"http://10.0.0.1:8123", "http://127.0.0.1.example.com:8123", "http://localhost.example.com",
+          "https://localhosts:8443", "http://[::2]:8123", "http://[fe80::1]:8123"})
+        EXPECT_FALSE(is_loopback(url)) << url;
+}
+
 TEST(ClickHouseUrl, WhatIsNoneIsRefusedWithoutItsText) {
     for (const char* url : {"", "localhost:8123", "ftp://h", "http://", "http://u:secret@h:8123",
                             "http://h:8123/?password=secret", "http://h:8123/#secret"}) {

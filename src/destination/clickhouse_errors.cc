@@ -161,7 +161,9 @@ Error transport_error(const std::string& operation, const std::string& server, i
         case CURLE_SSL_CACERT_BADFILE:
         case CURLE_SSL_ISSUER_ERROR:
             return {Disposition::kFailPipe, operation, std::move(message),
-                    "The server's certificate must be signed by an authority that this system trusts"};
+                    "Its certificate must be signed by the service's caCertificate, or without one by an "
+                    "authority that "
+                    "this system trusts"};
         case CURLE_UNSUPPORTED_PROTOCOL:
         case CURLE_URL_MALFORMAT:
             return {Disposition::kUsage, operation, std::move(message),

@@ -13,6 +13,12 @@ size_t Block::bytes() const {
     return total;
 }
 
+size_t Block::capacity() const {
+    size_t total = is_deleted.capacity() + version.capacity();
+    for (const BlockColumn& column : columns) total += column.capacity();
+    return total;
+}
+
 void Block::mark(Mark& mark) const {
     mark.columns.clear();
     for (const BlockColumn& column : columns) mark.columns.push_back(column.mark());

@@ -25,6 +25,7 @@ class BlockColumn {
     /// Empty unless the type is an array.
     ByteSpan array_ends() const { return is_array() ? nulls_.span() : ByteSpan(); }
     size_t bytes() const { return nulls_.size() + values_.size(); }
+    size_t capacity() const { return nulls_.capacity() + values_.capacity(); }
 
     /// T's size must be the type's width.
     template <typename T>
@@ -108,8 +109,9 @@ struct Block {
         version.append_value(row_version);
         ++rows;
     }
-    size_t bytes() const;  ///< of all columns; O(columns)
-    void clear();          ///< keeps the memory
+    size_t bytes() const;     ///< of all columns; O(columns)
+    size_t capacity() const;  ///< bytes of memory that it holds
+    void clear();             ///< keeps the memory
 
     /// The end of the block between two rows, so that what is appended after it, also a row that was not
     /// finished, can be taken back. Reusable: it keeps its memory.

@@ -32,7 +32,11 @@ StreamPoint to_stream_point(const Checkpoint& c) {
 class Session {
   public:
     Session(PipeContext& context, const std::stop_token& stop, FlowSignals& signals)
-        : context_(context), stop_(stop), signals_(signals), queue_(context.block_bytes) {}
+        : context_(context),
+          stop_(stop),
+          signals_(signals),
+          pool_(2 * flow_block_bytes(context)),
+          queue_(flow_block_bytes(context)) {}
 
     /// Returns on a stop; throws on any error, with both threads ended.
     void run() {
@@ -141,8 +145,8 @@ class Session {
 
     void read_changes(BinlogStream& stream, const std::stop_token& stop) {
         EventParser parser;
-        ChangeBatcher batcher(std::move(tables_), start_, context_.block_bytes, replay_,
-                              context_.source_info.lower_case_table_names != 0);
+        ChangeBatcher batcher(std::move(tables_), start_, flow_block_bytes(context_), replay_,
+                              context_.source_info.lower_case_table_names != 0, &pool_);
         Clock::time_point opened = Clock::now();
         bool queue_open = true;
         const EventParser::Take take_event = [&](const Event& event) {
@@ -156,9 +160,21 @@ class Session {
         };
         bool connected = false;
         while (queue_open && !ended_ && !stop.stop_requested()) {
-            parser.parse_all(stream.next(), take_event);
+            const ByteSpan packet = stream.next();
+            take_over_budget(batcher);
+            parser.parse_all(packet, take_event);
             if (!std::exchange(connected, true)) context_.progress->set_trouble({});
         }
+    }
+
+    /// What the pipes of the service may hold may have changed.
+    void take_over_budget(ChangeBatcher& batcher) {
+        const size_t block_bytes = flow_block_bytes(context_);
+        if (block_bytes == budget_seen_) return;
+        budget_seen_ = block_bytes;
+        batcher.set_block_bytes(block_bytes);
+        queue_.set_budget(block_bytes);
+        pool_.set_limit(2 * block_bytes);
     }
 
     /// The rows that an XA COMMIT commits, from where they were prepared. False when the other side has
@@ -213,13 +229,15 @@ class Session {
     }
 
     void apply_chunks() {
-        ChunkApplier applier(context_, stop_);
+        ChunkApplier applier(context_, pool_, stop_);
         while (std::optional<QueuedChunk> next = queue_.pop()) {
-            applier.apply(next->chunk, next->block_bytes);
+            const bool closes = next->chunk.closes;
+            const Position to = next->chunk.to.position;
+            applier.apply(std::move(next->chunk), next->block_bytes);
             --under_way_;
             made_progress_ = true;
-            if (!next->chunk.closes) continue;
-            if (signals_.acknowledged) signals_.acknowledged(next->chunk.to.position);
+            if (!closes) continue;
+            if (signals_.acknowledged) signals_.acknowledged(to);
             if (signals_.only_settle) {
                 queue_.cancel();
                 return;
@@ -235,10 +253,12 @@ class Session {
     PipeContext& context_;
     std::stop_token stop_;
     FlowSignals& signals_;
+    BlockPool pool_;
     ByteQueue<QueuedChunk> queue_;
     StreamPoint start_;
     std::optional<Replay> replay_;
     std::vector<MappedTable> tables_;
+    size_t budget_seen_ = 0;
     bool ended_ = false;                // no table is left that flows, and all of before is handed over
     std::atomic<size_t> under_way_{0};  // chunks handed over and not applied yet
     std::atomic<bool> made_progress_{false};
@@ -247,6 +267,7 @@ class Session {
 }  // namespace
 
 void follow_changes(PipeContext& context, std::stop_token stop, FlowSignals& signals) {
+    ResourceBudget::Share share(context.budget);
     Backoff backoff(milliseconds(500), milliseconds(30'000));
     while (!stop.stop_requested()) {
         Session session(context, stop, signals);

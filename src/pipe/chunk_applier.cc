@@ -29,13 +29,14 @@ std::string block_token(const std::string& pipe_id, const Chunk& chunk, const Bl
 
 }  // namespace
 
-ChunkApplier::ChunkApplier(PipeContext& context, std::stop_token stop) : context_(context) {
+ChunkApplier::ChunkApplier(PipeContext& context, BlockPool& pool, std::stop_token stop)
+    : context_(context), pool_(pool) {
     for (size_t i = 0; i < kWriters; ++i) {
         writers_.emplace_back(context.destination, context.compression, context.progress, stop);
     }
 }
 
-void ChunkApplier::apply(const Chunk& chunk, size_t block_bytes) {
+void ChunkApplier::apply(Chunk chunk, size_t block_bytes) {
     if (chunk.index == 0) {
         batch_started_ms_ = now_ms();
         batch_blocks_ = batch_bytes_ = 0;
@@ -60,6 +61,7 @@ void ChunkApplier::apply(const Chunk& chunk, size_t block_bytes) {
         insert_blocks(chunk);
     }
     if (chunk.closes) commit(chunk);
+    for (Block& block : chunk.blocks) pool_.give_back(std::move(block));
 }
 
 void ChunkApplier::insert_blocks(const Chunk& chunk) {
@@ -78,8 +80,13 @@ void ChunkApplier::insert_blocks(const Chunk& chunk) {
         }
     };
     {
+        std::vector<ResourceBudget::Worker> places;
         std::vector<std::jthread> helpers;
         for (size_t i = 1; i < std::min(kWriters, chunk.blocks.size()); ++i) {
+            if (context_.budget != nullptr) {
+                places.push_back(context_.budget->try_acquire_worker());
+                if (!places.back().holds_place()) break;  // the others of the service have them all
+            }
             helpers.emplace_back([&, i] { work(writers_[i]); });
         }
         work(writers_[0]);

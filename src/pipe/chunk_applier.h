@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "batch/chunk.h"
+#include "model/block_pool.h"
 #include "pipe/block_writer.h"
 #include "pipe/context.h"
 
@@ -15,20 +16,22 @@ namespace penstock {
 /// One thread. Chunks come in stream order.
 class ChunkApplier {
   public:
-    ChunkApplier(PipeContext& context, std::stop_token stop);
+    /// Context and pool outlive the applier. The blocks that were inserted go into the pool.
+    ChunkApplier(PipeContext& context, BlockPool& pool, std::stop_token stop);
 
     /// Inserts the chunk's blocks, several tables at once; when it closes its batch, moves the checkpoint.
     /// Before the first block goes out the intent is durable, so that after a crash the same rows are cut
     /// into the same blocks under the same tokens; tables that stop are stored as stopped before that. Throws
     /// Error when a block could not be inserted; nothing else is applied then and the batch is read again
     /// from the checkpoint.
-    void apply(const Chunk& chunk, size_t block_bytes);
+    void apply(Chunk chunk, size_t block_bytes);
 
   private:
     void insert_blocks(const Chunk& chunk);
     void commit(const Chunk& chunk);
 
     PipeContext& context_;
+    BlockPool& pool_;
     std::vector<BlockWriter> writers_;
     int64_t batch_started_ms_ = 0;
     uint64_t batch_blocks_ = 0, batch_bytes_ = 0;

@@ -30,17 +30,21 @@ struct PipeContext {
     Compression compression = Compression::kZstd;  ///< of insert bodies
     Catalog* catalog = nullptr;
     Progress* progress = nullptr;
-    ResourceBudget* budget = nullptr;
-    size_t block_bytes =
-        size_t{64} << 20;  ///< a block, and the rows of one chunk, are cut when they reach this
+    ResourceBudget* budget = nullptr;  ///< of all pipes of the service; none: no limit but the defaults
 };
 
-/// The size of a block of the initial load, whose workers hold three each: together no more than a flow holds
-/// of its blocks. Larger ones than the greatest gain nothing.
+/// The size at which a pipe cuts a block, and the rows of one chunk, now. It changes with the limits of the
+/// budget and with what else shares it, so it is asked for whenever another block or batch begins.
+inline size_t flow_block_bytes(const PipeContext& context) {
+    return context.budget != nullptr ? context.budget->block_bytes() : ResourceBudget::kMaxBlock;
+}
+
+/// The same for a block of the initial load, whose workers hold three each: together no more than a flow
+/// holds of its blocks. Larger ones than the greatest gain nothing.
 inline size_t load_block_bytes(const PipeContext& context) {
     const SourceSettings& settings = context.spec.settings;
     const size_t workers = size_t{settings.initial_load_parallelism} * settings.snapshot_parallel_tables;
-    return std::clamp<size_t>(context.block_bytes / std::max<size_t>(workers, 1), size_t{64} << 10,
+    return std::clamp<size_t>(flow_block_bytes(context) / std::max<size_t>(workers, 1), size_t{64} << 10,
                               size_t{8} << 20);
 }
 

@@ -24,7 +24,6 @@ Flow::~Flow() {
 void Flow::run(const std::stop_token& stop) {
     std::function<void()> failed;
     try {
-        ResourceBudget::Share share(context_.budget);
         follow_changes(context_, stop, signals_);
         return;
     } catch (...) {

@@ -22,6 +22,11 @@ constexpr size_t kInsertBytes = size_t{64} << 20;
 constexpr milliseconds kPatience{5000};
 constexpr size_t kRowsBetweenWaits = 256, kBytesBetweenWaits = size_t{64} << 10;
 
+size_t pool_bytes(size_t block_bytes) {
+    constexpr size_t kBlocks = 3;  // being filled, waiting, being sent
+    return 2 * kBlocks * block_bytes;
+}
+
 }  // namespace
 
 /// Rows of one partition on their way.
@@ -69,7 +74,7 @@ LoadWorker::LoadWorker(PipeContext& context, const TablePlan& plan,
       version_(version),
       limit_(limit),
       take_(std::move(take)),
-      block_bytes_(load_block_bytes(context)),
+      pool_(pool_bytes(load_block_bytes(context))),
       client_(context.destination),
       compressor_(context.compression) {}
 
@@ -99,7 +104,7 @@ void LoadWorker::attempt(const std::stop_token& stop) {
     context_.progress->rows_loaded -= open_.rows;
     open_ = {};
 
-    Queue queue(block_bytes_);
+    Queue queue(load_block_bytes(context_));
     std::stop_source reading;
     std::stop_callback outside(stop, [&] { reading.request_stop(); });
     std::exception_ptr read_error;
@@ -170,7 +175,8 @@ void LoadWorker::read_partitions(Queue& queue, const std::stop_token& stop) {
 void LoadWorker::read_partition(const PartitionRecord& partition, SnapshotReader& reader, Queue& queue,
                                 const std::stop_token& stop) {
     TextRowDecoder decoder(plan_);
-    Block block = spare_block();
+    Block block = pool_.take(plan_);
+    size_t block_bytes = load_block_bytes(context_);
     size_t bytes = 0, unpaid_bytes = 0;
     uint64_t unpaid_rows = 0;
     RowStream stream = reader.read(plan_.source, expressions_, partition.predicate);
@@ -187,10 +193,13 @@ void LoadWorker::read_partition(const PartitionRecord& partition, SnapshotReader
                 unpaid_rows = unpaid_bytes = 0;
             }
         }
-        if (bytes < block_bytes_) continue;
+        if (bytes < block_bytes) continue;
         if (!queue.push({std::move(block), &partition, false}, bytes)) return;
-        block = spare_block();
+        block = pool_.take(plan_);
         bytes = 0;
+        block_bytes = load_block_bytes(context_);
+        queue.set_budget(block_bytes);
+        pool_.set_limit(pool_bytes(block_bytes));
     }
     if (stop.stop_requested()) return;
     limit_.wait(unpaid_rows, unpaid_bytes, stop);
@@ -201,7 +210,7 @@ void LoadWorker::insert(Piece first, Queue& queue, const std::stop_token& stop) 
     Insert insert;
     if (first.block.rows == 0) {  // the partition ends on the edge of a block, or is empty
         insert.add(first);
-        give_back(std::move(first.block));
+        pool_.give_back(std::move(first.block));
         acknowledge(insert);
         return;
     }
@@ -210,7 +219,7 @@ void LoadWorker::insert(Piece first, Queue& queue, const std::stop_token& stop) 
     NativeFrame frame(compressor_, body_, [&]() -> const Block* {
         while (true) {
             if (piece && !std::exchange(fresh, false)) {
-                give_back(std::move(piece->block));
+                pool_.give_back(std::move(piece->block));
                 piece.reset();
             }
             if (!piece) {
@@ -252,20 +261,6 @@ void LoadWorker::acknowledge(const Insert& insert) {
     }
     backoff_.reset();
     context_.progress->set_trouble({});
-}
-
-Block LoadWorker::spare_block() {
-    std::lock_guard lock(mutex_);
-    if (spare_.empty()) return Block(plan_);
-    Block block = std::move(spare_.back());
-    spare_.pop_back();
-    return block;
-}
-
-void LoadWorker::give_back(Block block) {
-    block.clear();
-    std::lock_guard lock(mutex_);
-    spare_.push_back(std::move(block));
 }
 
 }  // namespace penstock

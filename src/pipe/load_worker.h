@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <mutex>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -16,7 +15,7 @@
 #include "decode/text_row.h"
 #include "destination/clickhouse_client.h"
 #include "encode/compress.h"
-#include "model/block.h"
+#include "model/block_pool.h"
 #include "pipe/adjusted_counts.h"
 #include "pipe/context.h"
 #include "pipe/read_limit.h"
@@ -61,8 +60,6 @@ class LoadWorker {
     const PartitionRecord* take_partition();
     void insert(Piece first, Queue& queue, const std::stop_token& stop);
     void acknowledge(const Insert& insert);
-    Block spare_block();
-    void give_back(Block block);
 
     PipeContext& context_;
     const TablePlan& plan_;
@@ -70,7 +67,7 @@ class LoadWorker {
     uint64_t version_;
     ReadLimit& limit_;
     TakePartition take_;
-    size_t block_bytes_;
+    BlockPool pool_;
 
     // The reading thread's while an attempt lasts.
     std::vector<const PartitionRecord*> again_;  ///< taken by an attempt that failed, the next one last
@@ -87,9 +84,6 @@ class LoadWorker {
     std::vector<const PartitionRecord*> finished_;
     Finished open_;  ///< acknowledged of the partition whose end has not come yet
     Backoff backoff_{std::chrono::milliseconds(500), std::chrono::milliseconds(30'000)};
-
-    std::mutex mutex_;
-    std::vector<Block> spare_;  // guarded by mutex_; emptied blocks whose memory is used again
 };
 
 }  // namespace penstock

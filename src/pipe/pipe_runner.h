@@ -35,7 +35,8 @@ struct RunnerEnvironment {
     /// Where to write; may start the embedded engine. Called in Provisioning and whenever work begins. Throws
     /// Error: kRetry is waited out, anything else fails the pipe.
     std::function<ClickHouseEndpoint()> destination;
-    Compression compression = Compression::kZstd;
+    /// Of what is sent to ClickHouse. None: by its address, not where the bytes do not leave the machine.
+    std::optional<Compression> compression;
     ResourceBudget* budget = nullptr;  ///< none: no limit but the defaults
 };
 

@@ -475,11 +475,11 @@ PipeContext PipeWorker::base_context(const std::string& id) {
     context.pipe_id = id;
     context.spec = spec_;
     context.destination = destination_;
-    context.compression = environment_.compression;
+    const Compression by_address = is_loopback(destination_.url) ? Compression::kNone : Compression::kZstd;
+    context.compression = environment_.compression.value_or(by_address);
     context.catalog = &catalog_;
     context.progress = &progress_;
     context.budget = environment_.budget;
-    if (environment_.budget != nullptr) context.block_bytes = environment_.budget->block_bytes();
     return context;
 }
 

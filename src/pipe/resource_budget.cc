@@ -4,9 +4,9 @@
 
 namespace penstock {
 
-void ResourceBudget::set_limits(uint32_t load_workers, size_t memory_bytes) {
+void ResourceBudget::set_limits(uint32_t workers, size_t memory_bytes) {
     std::lock_guard lock(mutex_);
-    load_workers_ = load_workers;
+    workers_ = workers;
     memory_bytes_ = memory_bytes;
     changed_.notify_all();
 }
@@ -15,12 +15,19 @@ ResourceBudget::Worker ResourceBudget::acquire_worker(const std::stop_token& sto
     std::unique_lock lock(mutex_);
     const uint64_t turn = next_turn_++;
     waiting_.push_back(turn);
-    auto mine = [&] { return waiting_.front() == turn && working_ < std::max<uint32_t>(load_workers_, 1); };
+    auto mine = [&] { return waiting_.front() == turn && working_ < std::max<uint32_t>(workers_, 1); };
     const bool got = changed_.wait(lock, stop, mine) && !stop.stop_requested();
     std::erase(waiting_, turn);
     if (got) ++working_;
     changed_.notify_all();  // the next in the line may have its turn now
     return got ? Worker(this) : Worker();
+}
+
+ResourceBudget::Worker ResourceBudget::try_acquire_worker() {
+    std::lock_guard lock(mutex_);
+    if (!waiting_.empty() || working_ >= workers_) return {};
+    ++working_;
+    return Worker(this);
 }
 
 size_t ResourceBudget::waiting() const {
@@ -38,19 +45,24 @@ ResourceBudget::Worker::~Worker() {
 ResourceBudget::Share::Share(ResourceBudget* budget) : budget_(budget) {
     if (budget_ == nullptr) return;
     std::lock_guard lock(budget_->mutex_);
-    ++budget_->pipes_;
+    ++budget_->shares_;
 }
 
 ResourceBudget::Share::~Share() {
     if (budget_ == nullptr) return;
     std::lock_guard lock(budget_->mutex_);
-    --budget_->pipes_;
+    --budget_->shares_;
+}
+
+size_t ResourceBudget::shares() const {
+    std::lock_guard lock(mutex_);
+    return shares_;
 }
 
 size_t ResourceBudget::block_bytes() const {
     std::lock_guard lock(mutex_);
-    const size_t share = memory_bytes_ / std::max<uint32_t>(pipes_, 1);
-    return std::clamp(share / kBlocksPerPipe, kMinBlock, kMaxBlock);
+    const size_t share = memory_bytes_ / std::max<uint32_t>(shares_, 1);
+    return std::clamp(share / kBlocksPerShare, kMinBlock, kMaxBlock);
 }
 
 }  // namespace penstock

@@ -77,6 +77,19 @@ TEST(ResourceBudget, MoreIsSeenByThoseThatWait) {
     waiting.join();
 }
 
+TEST(ResourceBudget, AFurtherWorkerTakesAFreePlaceAndWaitsForNone) {
+    ResourceBudget budget(2, kMegabyte);
+    ResourceBudget::Worker held = budget.acquire_worker({});
+    {
+        ResourceBudget::Worker further = budget.try_acquire_worker();
+        EXPECT_TRUE(further.holds_place());
+        EXPECT_FALSE(budget.try_acquire_worker().holds_place());
+    }
+    EXPECT_TRUE(budget.try_acquire_worker().holds_place());
+    budget.set_limits(1, kMegabyte);
+    EXPECT_FALSE(budget.try_acquire_worker().holds_place());
+}
+
 TEST(ResourceBudget, NoLimitIsBelowOne) {
     ResourceBudget budget(0, kMegabyte);
     EXPECT_TRUE(budget.acquire_worker({}).holds_place());

@@ -206,7 +206,7 @@ class TableLoader {
         size_t bytes = 0, paid_bytes = 0;
         Block block(plan_);
         TextRowDecoder decoder(plan_);
-        const size_t block_bytes = kBlocksOfAReader * load_block_bytes(context_);
+        size_t block_bytes = kBlocksOfAReader * load_block_bytes(context_);
         auto flush = [&] {
             adjusted.add(block);
             writer.write(block, token + std::to_string(blocks++));
@@ -214,6 +214,7 @@ class TableLoader {
             context_.progress->rows_loaded += block.rows;
             block.clear();
             bytes = paid_bytes = 0;
+            block_bytes = kBlocksOfAReader * load_block_bytes(context_);
         };
         try {
             std::stop_callback interrupt(stop, [&] { reader.interrupt(); });
@@ -263,6 +264,7 @@ class TableLoader {
 }  // namespace
 
 void load_snapshot(PipeContext& context, std::stop_token stop) {
+    ResourceBudget::Share share(context.budget);
     context.progress->begin_load();
     std::vector<TableRecord> pending;
     uint64_t rows_before = 0;

@@ -27,7 +27,7 @@ struct Configuration {
     bool allow_plain_http = false;
     std::string master_key_file;
     std::string library;
-    Compression compression = Compression::kZstd;
+    std::optional<Compression> compression;  ///< none: as RunnerEnvironment has it
     uint64_t max_request_bytes = 0;
     uint32_t requests_per_minute = 0;  ///< 0: no limit
     uint32_t failed_sign_ins_per_minute = 0;

@@ -12,7 +12,7 @@ namespace {
 using nlohmann::json;
 using enum SettingKind;
 
-constexpr std::string_view kCompressions[] = {"zstd", "lz4", "none"};
+constexpr std::string_view kCompressions[] = {"auto", "zstd", "lz4", "none"};
 constexpr std::string_view kLogLevels[] = {"debug", "info", "warning", "error"};
 
 template <auto Member, typename Object>
@@ -34,9 +34,10 @@ void to_service(Configuration& configuration, const json& value) {
 }
 
 void store_compression(Configuration& configuration, const json& value) {
-    configuration.compression = value == "zstd"  ? Compression::kZstd
-                                : value == "lz4" ? Compression::kLz4
-                                                 : Compression::kNone;
+    configuration.compression.reset();
+    if (value == "zstd") configuration.compression = Compression::kZstd;
+    if (value == "lz4") configuration.compression = Compression::kLz4;
+    if (value == "none") configuration.compression = Compression::kNone;
 }
 
 constexpr int64_t kMegabyte = int64_t{1} << 20;
@@ -80,9 +81,9 @@ const Setting kSettings[] = {
      .store = to<&Configuration::library>},
     {.name = "compression",
      .allowed = kCompressions,
-     .preset = "\"zstd\"",
+     .preset = "\"auto\"",
      .environment = "PENSTOCK_COMPRESSION",
-     .help = "Of what is sent to ClickHouse.",
+     .help = "Of what is sent to ClickHouse; `auto` is none to a loopback address and zstd to any other.",
      .store = store_compression},
     {.name = "max_request_bytes",
      .kind = kInteger,

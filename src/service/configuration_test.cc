@@ -71,7 +71,7 @@ TEST(Configuration, WorksWithNothing) {
     EXPECT_EQ(c.tls_certificate, "");
     EXPECT_FALSE(c.allow_plain_http);
     EXPECT_EQ(c.master_key_file, "./penstock-data/master.key");
-    EXPECT_EQ(c.compression, Compression::kZstd);
+    EXPECT_EQ(c.compression, std::nullopt);
     EXPECT_EQ(c.max_request_bytes, 4u << 20);
     EXPECT_EQ(c.requests_per_minute, 1200u);
     EXPECT_EQ(c.failed_sign_ins_per_minute, 20u);

@@ -283,7 +283,15 @@ PipeEdit edited_pipe(const json& document, const json& patch) {
         if (mysql.contains(optional) && mysql[optional].is_null()) to_mysql.erase(optional);
     }
     take(to_mysql["settings"], member(mysql, "settings", kEmptyObject),
-         {"syncIntervalSeconds", "pullBatchSize", "useCompression"});
+         {"syncIntervalSeconds", "syncIntervalMilliseconds", "pullBatchSize", "useCompression",
+          "snapshotMaxRowsPerSecond", "snapshotMaxBytesPerSecond"});
+    // Who gives seconds wants them in force.
+    const json& settings = member(mysql, "settings", kEmptyObject);
+    auto given = [&](const char* field) { return settings.contains(field) && !settings[field].is_null(); };
+    if (given("syncIntervalSeconds") && !given("syncIntervalMilliseconds")) {
+        json& kept = to_mysql["settings"];
+        if (kept.contains("syncIntervalMilliseconds")) kept["syncIntervalMilliseconds"] = 0;
+    }
     take(to_mysql["credentials"], member(mysql, "credentials", kEmptyObject), {"username", "password"});
     json& credentials = to_mysql["credentials"];
     if (credentials.contains("password")) {

@@ -249,6 +249,23 @@ TEST(Patch, SettingsAndSource) {
     EXPECT_EQ(edit.spec.settings.sync_interval_seconds, 5u);
     EXPECT_EQ(edit.spec.settings.pull_batch_size, 100000u);
 
+    // Milliseconds go before seconds, until seconds alone are given.
+    PipeEdit fine = edited_pipe(edit.document, mysql_patch({{"settings",
+                                                             {{"syncIntervalMilliseconds", 50},
+                                                              {"snapshotMaxRowsPerSecond", 7},
+                                                              {"snapshotMaxBytesPerSecond", 8}}}}));
+    EXPECT_TRUE(fine.changes_work);
+    EXPECT_EQ(fine.spec.settings.sync_interval_milliseconds, 50u);
+    EXPECT_EQ(fine.spec.settings.sync_interval_seconds, 5u);
+    EXPECT_EQ(fine.spec.settings.snapshot_max_rows_per_second, 7u);
+    EXPECT_EQ(fine.spec.settings.snapshot_max_bytes_per_second, 8u);
+    PipeEdit batch = edited_pipe(fine.document, mysql_patch({{"settings", {{"pullBatchSize", 9}}}}));
+    EXPECT_EQ(batch.spec.settings.sync_interval_milliseconds, 50u);
+    PipeEdit coarse = edited_pipe(fine.document, mysql_patch({{"settings", {{"syncIntervalSeconds", 5}}}}));
+    EXPECT_TRUE(coarse.changes_work);
+    EXPECT_EQ(coarse.spec.settings.sync_interval_milliseconds, 0u);
+    EXPECT_EQ(coarse.spec.settings.snapshot_max_rows_per_second, 7u);
+
     json patch = mysql_patch({{"serverId", 9}, {"caCertificate", "PEM"}});
     patch["source"]["mysql"]["host"] = "other";
     edit = edited_pipe(document, patch);

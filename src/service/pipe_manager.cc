@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -15,9 +16,11 @@
 #include "pipe/resource_budget.h"
 #include "secrets/master_key.h"
 #include "service/discovery.h"
+#include "service/pipe_conflicts.h"
 #include "service/pipe_documents.h"
 #include "service/pipe_views.h"
 #include "service/services.h"
+#include "service/stored_service.h"
 
 namespace penstock {
 
@@ -40,10 +43,6 @@ constexpr const char* kResynced = "resync asked for through the API";
 
 constexpr const char* kMappings = "source.mysql.tableMappings";
 constexpr const char* kAddedMappings = "source.mysql.tableMappingsToAdd";
-
-std::string password_context(const std::string& pipe_id) {
-    return "pipe/" + pipe_id + "/password";
-}
 
 uint32_t load_workers(const CdcScaling& scaling) {
     return scaling.cpu_millicores / kMillicores * kWorkersPerCore;
@@ -88,12 +87,14 @@ auto as_asked(Action&& action, const std::function<std::string(const std::string
 
 class PipeManager::Impl {
   public:
-    Impl(Catalog& catalog, const MasterKey& master_key, Services& services, Compression compression)
+    Impl(Catalog& catalog, const MasterKey& master_key, Services& services,
+         std::optional<Compression> compression)
         : catalog_(catalog), master_key_(master_key), services_(services), compression_(compression) {
         for (const PipeRecord& record : catalog_.list_pipes()) {
             if (record.service_id.empty()) continue;  // of `penstock run`
             entries_[record.id] = make_entry(record);
         }
+        require_distinct_targets();
         for (auto& [id, entry] : entries_) entry->runner->take_up();
     }
 
@@ -106,9 +107,10 @@ class PipeManager::Impl {
 
     json create(const std::string& service_id, const json& body) {
         PipeSpec spec = checked_pipe_body(body);
-        require_free_name(spec.name, "");
-        require_free_targets(service_id, "", spec.target_database, spec.mappings, kMappings);
-        require_free_server_id("", spec.source);
+        require_free_name(catalog_, spec.name, "");
+        require_free_targets(catalog_, services_, service_id, "", spec.target_database, spec.mappings,
+                             kMappings);
+        require_free_server_id(catalog_, "", spec.source);
         check_tables(service_id, spec, kMappings);
 
         PipeRecord record;
@@ -118,12 +120,13 @@ class PipeManager::Impl {
         record.state = state_name(PipeState::kProvisioning);
         record.state_reason = kCreated;
         record.service_id = service_id;
-        record.sealed_password = master_key_.seal(spec.source.password, password_context(record.id));
+        record.sealed_password = master_key_.seal(spec.source.password, pipe_password_context(record.id));
         {
             std::lock_guard registration(registration_);
-            require_free_name(spec.name, "");
-            require_free_targets(service_id, "", spec.target_database, spec.mappings, kMappings);
-            require_free_server_id("", spec.source);
+            require_free_name(catalog_, spec.name, "");
+            require_free_targets(catalog_, services_, service_id, "", spec.target_database, spec.mappings,
+                                 kMappings);
+            require_free_server_id(catalog_, "", spec.source);
             services_.while_there(service_id, [&] { catalog_.create_pipe(record); });
         }
         std::shared_ptr<Entry> entry = make_entry(record);
@@ -171,10 +174,10 @@ class PipeManager::Impl {
         }
         edit.spec.source.password = new_password ? *edit.password : *old_password;
 
-        require_free_name(edit.spec.name, pipe_id);
+        require_free_name(catalog_, edit.spec.name, pipe_id);
         const std::string& database = edit.spec.target_database;
-        require_free_targets(service_id, pipe_id, database, edit.added, kAddedMappings);
-        require_free_server_id(pipe_id, edit.spec.source);
+        require_free_targets(catalog_, services_, service_id, pipe_id, database, edit.added, kAddedMappings);
+        require_free_server_id(catalog_, pipe_id, edit.spec.source);
         if (edit.changes_source || new_password) {
             as_asked([&] { require_source(edit.spec); }, path_in(edit.spec.mappings, kMappings));
         }
@@ -188,11 +191,11 @@ class PipeManager::Impl {
         change.spec_json = edit.document.dump();
         if (edit.spec.name != record.name) change.name = edit.spec.name;
         if (new_password)
-            change.sealed_password = master_key_.seal(*edit.password, password_context(pipe_id));
+            change.sealed_password = master_key_.seal(*edit.password, pipe_password_context(pipe_id));
         std::lock_guard registration(registration_);
-        require_free_name(edit.spec.name, pipe_id);
-        require_free_targets(service_id, pipe_id, database, edit.added, kAddedMappings);
-        require_free_server_id(pipe_id, edit.spec.source);
+        require_free_name(catalog_, edit.spec.name, pipe_id);
+        require_free_targets(catalog_, services_, service_id, pipe_id, database, edit.added, kAddedMappings);
+        require_free_server_id(catalog_, pipe_id, edit.spec.source);
         if (edit.changes_work || new_password) {
             std::optional<std::string> password;
             if (new_password) password = edit.password;
@@ -237,7 +240,15 @@ class PipeManager::Impl {
     }
 
     json edit_service(const std::string& service_id, const json& body) {
-        json shown = services_.edit(service_id, body);
+        json shown;
+        {
+            std::lock_guard registration(registration_);
+            services_.require(service_id);
+            if (auto url = body.find("url"); url != body.end() && url->is_string()) {
+                require_free_place(catalog_, services_, service_id, place_of_url(*url));
+            }
+            shown = services_.edit(service_id, body);
+        }
         std::vector<std::string> pipes;
         {
             std::lock_guard lock(mutex_);
@@ -416,7 +427,7 @@ class PipeManager::Impl {
 
     std::string open_password(const PipeRecord& record) const {
         try {
-            return master_key_.open(record.sealed_password, password_context(record.id));
+            return master_key_.open(record.sealed_password, pipe_password_context(record.id));
         } catch (const Error& e) {
             throw Error(Disposition::kFailPipe, "pipe " + record.name, "its password: " + e.message(),
                         "Give the pipe its password again (PATCH credentials)");
@@ -461,6 +472,26 @@ class PipeManager::Impl {
         return *budget;
     }
 
+    /// The configuration may have moved a service to where another one is.
+    void require_distinct_targets() const {
+        std::map<std::string, std::set<std::string>> by_place;
+        for (const auto& [id, entry] : entries_) {
+            by_place[services_.place(entry->service_id)].insert(entry->service_id);
+        }
+        for (const auto& [place, services] : by_place) {
+            if (services.size() < 2) continue;
+            for (const std::string& service : services) {
+                try {
+                    require_free_place(catalog_, services_, service, place);
+                } catch (const RequestError& e) {
+                    throw Error(Disposition::kUsage,
+                                "service \"" + catalog_.get_service(service)->name + "\"", e.message(),
+                                "Each target table belongs to one pipe: configure it as it was");
+                }
+            }
+        }
+    }
+
     std::optional<ClickHouseEndpoint> endpoint_if_up(const std::string& service_id) const {
         if (!services_.is_up(service_id)) return std::nullopt;  // the first pipe starts it, in Provisioning
         return services_.endpoint(service_id);
@@ -480,68 +511,10 @@ class PipeManager::Impl {
             path_in(spec.mappings, list));
     }
 
-    void require_free_name(const std::string& name, const std::string& own_id) const {
-        std::optional<PipeRecord> other = catalog_.find_pipe(name);
-        if (!other || other->id == own_id) return;
-        throw RequestError(Refusal::kConflict, "name: a pipe named \"" + name + "\" exists already",
-                           other->service_id.empty() ? "It belongs to penstock run" : "");
-    }
-
-    void require_free_targets(const std::string& service_id, const std::string& own_id,
-                              const std::string& database, const std::vector<TableMapping>& mappings,
-                              const char* list) const {
-        if (mappings.empty()) return;
-        std::map<std::string, std::string> users;  // pipes by target table
-        const std::string place = services_.place(service_id);
-        for (const PipeRecord& other : catalog_.list_pipes()) {
-            if (other.id == own_id || other.service_id.empty()) continue;
-            if (other.service_id != service_id && services_.place(other.service_id) != place) continue;
-            const PipeSpec spec = from_json(json::parse(other.spec_json));
-            if (spec.target_database != database) continue;
-            for (const TableMapping& mapping : spec.mappings) users[mapping.target_table] = other.name;
-        }
-        for (size_t i = 0; i < mappings.size(); ++i) {
-            // A resync of the one would make, and drop, a table of the other's name.
-            const std::string& target = mappings[i].target_table;
-            const std::string_view suffix = kResyncSuffix;
-            auto loaded = users.find(target + kResyncSuffix);
-            if (loaded == users.end() && target.ends_with(suffix)) {
-                loaded = users.find(target.substr(0, target.size() - suffix.size()));
-            }
-            if (loaded != users.end()) {
-                refuse(std::string(list) + "[" + std::to_string(i) + "].targetTable: \"" + target +
-                           "\" and \"" + loaded->first + "\", a target of the pipe \"" + loaded->second +
-                           "\", would meet in a resync",
-                       std::string("The suffix ") + kResyncSuffix + " is for resyncs: choose another name");
-            }
-            auto user = users.find(target);
-            if (user == users.end()) continue;
-            refuse(
-                std::string(list) + "[" + std::to_string(i) + "].targetTable: \"" + user->first +
-                    "\" is a target of the pipe \"" + user->second + "\"",
-                "Each target table belongs to one pipe: choose another name or another destination.database");
-        }
-    }
-
-    /// Two replicas of one server that have one id throw each other out.
-    void require_free_server_id(const std::string& own_id, const SourceEndpoint& source) const {
-        if (!source.server_id) return;
-        const std::string address = normalized_address(source.host, source.port);
-        for (const PipeRecord& other : catalog_.list_pipes()) {
-            if (other.id == own_id) continue;
-            const SourceEndpoint used = from_json(json::parse(other.spec_json)).source;
-            if (used.server_id != source.server_id || normalized_address(used.host, used.port) != address)
-                continue;
-            refuse("source.mysql.serverId: " + std::to_string(*source.server_id) + " is used by the pipe \"" +
-                       other.name + "\" of the same source",
-                   "Each pipe of a source needs its own; without it Penstock chooses one");
-        }
-    }
-
     Catalog& catalog_;
     const MasterKey& master_key_;
     Services& services_;
-    const Compression compression_;
+    const std::optional<Compression> compression_;
 
     /// Held from the last look at names, targets and scaling until what was asked for is stored.
     std::mutex registration_;
@@ -551,7 +524,7 @@ class PipeManager::Impl {
 };
 
 PipeManager::PipeManager(Catalog& catalog, const MasterKey& master_key, Services& services,
-                         Compression compression)
+                         std::optional<Compression> compression)
     : impl_(std::make_unique<Impl>(catalog, master_key, services, compression)) {}
 PipeManager::~PipeManager() = default;
 

@@ -32,10 +32,10 @@ class PipeManager {
     using json = nlohmann::json;
 
     /// All three outlive the manager. Takes up every pipe of every service where the catalog says it is.
-    /// A pipe whose password cannot be opened fails with that reason. `compression` is of what is sent to
-    /// ClickHouse.
+    /// A pipe whose password cannot be opened fails with that reason. `compression` as in
+    /// RunnerEnvironment.
     PipeManager(Catalog& catalog, const MasterKey& master_key, Services& services,
-                Compression compression = Compression::kZstd);
+                std::optional<Compression> compression = {});
     /// Ends all pipes' work without a transition: the next manager takes them up again where they are.
     ~PipeManager();
 

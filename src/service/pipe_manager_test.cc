@@ -216,11 +216,67 @@ TEST_P(PipeManagerTest, WhatIsRefusedLeavesNothing) {
     RequestError twice = refused(
         [&] { manager_->create(twin, body("shop2", json::array({mapping("vi.si\"ts", "orders")}))); });
     EXPECT_EQ(twice.message(), first + ".targetTable: \"orders\" is a target of the pipe \"shop\"");
+    // Or that becomes it.
+    const std::string moved = services_->create({{"name", "moved"}, {"url", "http://127.0.0.1:9"}}).at("id");
+    const std::vector<std::pair<std::string, std::string>> meeting = {{"orders", "one table"},
+                                                                      {"orders_resync", "a resync"}};
+    for (const auto& [table, where] : meeting) {
+        PipeRecord there_already;
+        there_already.id = make_uuid();
+        there_already.name = "there already";
+        there_already.service_id = moved;
+        there_already.spec_json =
+            body("there already", {mapping("orders", "mine"), mapping("vi.si\"ts", table)}).dump();
+        there_already.state = "Paused";
+        directory_.catalog().create_pipe(there_already);
+        RequestError joined = refused([&] { manager_->edit_service(moved, {{"url", url}}); });
+        EXPECT_EQ(joined.refusal(), Refusal::kConflict);
+        EXPECT_EQ(joined.message(), "url: there the pipe \"there already\" with its target \"" + table +
+                                        "\" and the pipe \"shop\" with its target \"orders\" would meet in " +
+                                        where + " of the database \"" + target() + "\"");
+        EXPECT_EQ(services_->place(moved), "localhost:9");
+        directory_.catalog().delete_pipe(there_already.id);
+    }
+    manager_->edit_service(moved, {{"url", url}});
+    EXPECT_EQ(services_->place(moved), services_->place(service_));
     json elsewhere = body("shop2", json::array({mapping("orders", "orders")}));
     elsewhere["destination"]["database"] = target() + "_2";  // then it is another table
     manager_->remove(service_, create(elsewhere));
     ClickHouseClient(test_endpoint())
         .query("DROP DATABASE IF EXISTS " + quote_target_identifier(target() + "_2"));
+}
+
+TEST_P(PipeManagerTest, AConfigurationThatMakesTargetsOneIsRefused) {
+    const ClickHouseEndpoint there = test_endpoint();
+    const ServiceSettings first = {
+        .name = "default", .url = there.url, .user = there.user, .password = there.password};
+    ServiceSettings second = first;
+    second.name = "second";
+    second.url = "http://127.0.0.1:9";
+    stop();
+    services_ = directory_.services({first, second});
+    for (const json& service : services_->list()) {
+        PipeRecord pipe;
+        pipe.id = make_uuid();
+        pipe.name = "of " + service["name"].get<std::string>();
+        pipe.service_id = service["id"];
+        pipe.spec_json = body(pipe.name, json::array({mapping("orders", "orders")})).dump();
+        pipe.state = "Paused";
+        directory_.catalog().create_pipe(pipe);
+    }
+    manager_ = std::make_unique<PipeManager>(directory_.catalog(), directory_.key(), *services_);
+    stop();
+    second.url = there.url;
+    services_ = directory_.services({first, second});
+    try {
+        PipeManager(directory_.catalog(), directory_.key(), *services_);
+        ADD_FAILURE() << "two pipes with one target";
+    } catch (const Error& e) {
+        EXPECT_EQ(e.disposition(), Disposition::kUsage);
+        EXPECT_TRUE(e.operation().starts_with("service \"")) << e.what();
+        EXPECT_NE(e.message().find("with its target \"orders\" would meet in one table"), std::string::npos)
+            << e.what();
+    }
 }
 
 TEST_P(PipeManagerTest, FromCreationToDeletion) {

@@ -15,6 +15,7 @@
 #include "embedded/engine.h"
 #include "secrets/master_key.h"
 #include "service/iso_time.h"
+#include "service/stored_service.h"
 
 namespace penstock {
 
@@ -25,11 +26,6 @@ using nlohmann::json;
 constexpr const char* kDefaultName = "default";
 constexpr const char* kOrganizationName = "penstock";
 
-// Where a service comes from, as stored and shown.
-constexpr const char* kEmbedded = "embedded";
-constexpr const char* kConfiguration = "configuration";
-constexpr const char* kApi = "api";
-
 struct Service {
     std::string id;
     std::string origin;
@@ -37,12 +33,8 @@ struct Service {
     int64_t created_at = 0;
     std::optional<Error> sealed{};  // the password does not open
 
-    bool embedded() const { return origin == kEmbedded; }
+    bool embedded() const { return origin == kOriginEmbedded; }
 };
-
-std::string password_context(const std::string& service_id) {
-    return "service/" + service_id + "/password";
-}
 
 struct UrlParts {
     bool https = false;
@@ -81,7 +73,7 @@ std::string text_of(const json& body, const char* field) {
 
 json to_settings_json(const Service& service) {
     json stored = {{"origin", service.origin}};
-    if (service.origin != kApi) return stored;  // the rest is where it comes from
+    if (service.origin != kOriginApi) return stored;  // the rest is where it comes from
     stored["url"] = service.settings.url;
     stored["user"] = service.settings.user;
     stored["caCertificate"] = service.settings.ca_certificate;
@@ -113,6 +105,11 @@ std::string problem_with_service_url(const std::string& url) {
            "path or parameters";
 }
 
+std::string place_of_url(const std::string& url) {
+    const UrlParts parts = split_url(url).value_or(UrlParts{});
+    return normalized_address(parts.host, parts.port);
+}
+
 class Services::Impl {
   public:
     Impl(Catalog& catalog, const MasterKey& master_key, EmbeddedEngineSettings embedded,
@@ -121,8 +118,8 @@ class Services::Impl {
         organization_id_ = catalog_.put_fact_if_absent("organization_id", make_uuid());
         organization_created_at_ = std::stoll(
             catalog_.put_fact_if_absent("organization_created_at", std::to_string(catalog_.now())));
-        for (const ServiceSettings& settings : configured) take(settings, kConfiguration);
-        if (find_by_name(kDefaultName) == nullptr) take({.name = kDefaultName}, kEmbedded);
+        for (const ServiceSettings& settings : configured) take(settings, kOriginConfiguration);
+        if (find_by_name(kDefaultName) == nullptr) take({.name = kDefaultName}, kOriginEmbedded);
         for (const ServiceRecord& record : catalog_.services()) take_stored(record);
     }
 
@@ -154,7 +151,7 @@ class Services::Impl {
     json create(const json& body) {
         Service service;
         service.id = make_uuid();
-        service.origin = kApi;
+        service.origin = kOriginApi;
         apply(body, service.settings);
         std::lock_guard lock(mutex_);
         require_free_name(service);
@@ -165,7 +162,7 @@ class Services::Impl {
     json edit(const std::string& id, const json& body) {
         std::lock_guard lock(mutex_);
         Service service = find(id);
-        if (service.origin != kApi) {
+        if (service.origin != kOriginApi) {
             throw RequestError(Refusal::kConflict,
                                "the service \"" + service.settings.name + "\" was not made through the API",
                                service.embedded() ? "" : "Change it in the configuration file and restart");
@@ -184,7 +181,7 @@ class Services::Impl {
     void remove(const std::string& id) {
         std::lock_guard lock(mutex_);
         const Service& service = find(id);
-        if (service.origin != kApi) {
+        if (service.origin != kOriginApi) {
             throw RequestError(Refusal::kConflict,
                                "the service \"" + service.settings.name + "\" was not made through the API",
                                service.embedded() ? "" : "Take it out of the configuration file");
@@ -229,8 +226,7 @@ class Services::Impl {
         if (service.embedded()) {
             return running_ ? normalized_address("localhost", running_->http_port) : "embedded";
         }
-        UrlParts url = split_url(service.settings.url).value_or(UrlParts{});
-        return normalized_address(url.host, url.port);
+        return place_of_url(service.settings.url);
     }
 
     bool is_up(const std::string& id) const {
@@ -284,13 +280,13 @@ class Services::Impl {
         if (before != stored.end()) {
             service.id = before->id;
             service.created_at = before->created_at;
-            std::string was = json::parse(before->settings_json).at("origin");
+            const std::string was = stored_origin(*before);
             if (was == origin) {
                 services_[service.id] = std::move(service);
                 return;
             }
             refuse_with_pipes(*before, was);
-            if (was == kApi) {
+            if (was == kOriginApi) {
                 throw Error(Disposition::kUsage, "service \"" + settings.name + "\"",
                             "a service of this name was made through the API",
                             "Delete that one, or choose another name in the configuration");
@@ -306,7 +302,8 @@ class Services::Impl {
     void refuse_with_pipes(const ServiceRecord& record, const std::string& was) const {
         uint64_t pipes = catalog_.count_pipes(record.id);
         if (pipes == 0) return;
-        const std::string what = was == kEmbedded ? "the embedded ClickHouse" : "one of the configuration";
+        const std::string what =
+            was == kOriginEmbedded ? "the embedded ClickHouse" : "one of the configuration";
         throw Error(Disposition::kUsage, "service \"" + record.name + "\"",
                     "it was " + what + " and has pipes (" + std::to_string(pipes) + ")",
                     "Configure it as it was, or delete its pipes first");
@@ -314,25 +311,20 @@ class Services::Impl {
 
     void take_stored(const ServiceRecord& record) {
         if (services_.contains(record.id)) return;
-        json stored = json::parse(record.settings_json);
         Service service;
         service.id = record.id;
-        service.origin = stored.at("origin");
+        service.origin = stored_origin(record);
         service.created_at = record.created_at;
-        service.settings.name = record.name;
-        if (service.origin != kApi) {  // not there at this start
+        if (service.origin != kOriginApi) {  // not there at this start
             refuse_with_pipes(record, service.origin);
             catalog_.delete_service(record.id);
             return;
         }
-        service.settings.url = stored.at("url");
-        service.settings.user = stored.at("user");
-        service.settings.ca_certificate = stored.at("caCertificate");
-        service.settings.cluster = stored.at("cluster");
+        service.settings = stored_settings(record);
         if (!record.sealed_password.empty()) {
             try {
                 service.settings.password =
-                    master_key_.open(record.sealed_password, password_context(record.id));
+                    master_key_.open(record.sealed_password, service_password_context(record.id));
             } catch (const Error& e) {
                 service.sealed.emplace(Disposition::kFailPipe, "service " + record.name,
                                        "its password: " + e.message(), "Give the service its password again");
@@ -347,9 +339,9 @@ class Services::Impl {
         record.id = service.id;
         record.name = service.settings.name;
         record.settings_json = to_settings_json(service).dump();
-        if (service.origin == kApi && !service.settings.password.empty()) {
+        if (service.origin == kOriginApi && !service.settings.password.empty()) {
             record.sealed_password =
-                master_key_.seal(service.settings.password, password_context(service.id));
+                master_key_.seal(service.settings.password, service_password_context(service.id));
         }
         catalog_.put_service(record);
         service.created_at = catalog_.get_service(service.id)->created_at;
@@ -392,17 +384,7 @@ class Services::Impl {
                 {"createdAt", iso_time(service.created_at)}};
     }
 
-    static ClickHouseEndpoint endpoint_of(const ServiceSettings& settings) {
-        ClickHouseEndpoint endpoint;
-        endpoint.url = settings.url;
-        endpoint.user = settings.user;
-        endpoint.password = settings.password;
-        endpoint.ca_certificate = settings.ca_certificate;
-        endpoint.cluster = settings.cluster;
-        return endpoint;
-    }
-
-    static ClickHouseEndpoint endpoint_of(const Endpoint& engine) {
+    static ClickHouseEndpoint engine_address(const Endpoint& engine) {
         ClickHouseEndpoint endpoint;
         endpoint.url = engine.url;
         endpoint.user = engine.user;
@@ -414,12 +396,12 @@ class Services::Impl {
         std::lock_guard starting(engine_mutex_);
         {
             std::lock_guard lock(mutex_);
-            if (running_) return endpoint_of(*running_);
+            if (running_) return engine_address(*running_);
         }
         if (engine_is_held(embedded_.data_dir)) {
             // `penstock clickhouse` beside us, or what a killed process left, which ends soon.
             if (std::optional<Endpoint> other = find_running_engine(embedded_.data_dir)) {
-                return endpoint_of(*other);
+                return engine_address(*other);
             }
             throw Error(Disposition::kRetry, "start ClickHouse",
                         "another process still holds the engine in " + embedded_.data_dir);
@@ -431,7 +413,7 @@ class Services::Impl {
         engine_ = std::move(engine);
         std::lock_guard lock(mutex_);
         running_ = engine_->endpoint();
-        return endpoint_of(*running_);
+        return engine_address(*running_);
     }
 
     Catalog& catalog_;

@@ -38,6 +38,9 @@ struct EmbeddedEngineSettings {
 /// is a good one. Says nothing that may hold a password.
 std::string problem_with_service_url(const std::string& url);
 
+/// Services::place of a service with this URL; of one that is none, a place where no service is.
+std::string place_of_url(const std::string& url);
+
 /// A server's address, the same for all names of loopback: "localhost:3306". Unix sockets as they are.
 std::string normalized_address(std::string host, uint16_t port);
 

@@ -2,6 +2,8 @@
 
 #include <random>
 
+#include "base/crc32.h"
+
 namespace penstock {
 namespace {
 
@@ -30,16 +32,6 @@ std::string random_uuid() {
         uuid += dash ? '-' : i == 14 ? '4' : kDigits[device() % 16];
     }
     return uuid;
-}
-
-/// CRC-32 as in zlib; bit by bit, for the few bytes of a rotate event.
-uint32_t crc32(ByteSpan bytes) {
-    uint32_t crc = 0xffff'ffff;
-    for (uint8_t byte : bytes) {
-        crc ^= byte;
-        for (int bit = 0; bit < 8; ++bit) crc = (crc & 1) != 0 ? crc >> 1 ^ 0xedb8'8320 : crc >> 1;
-    }
-    return ~crc;
 }
 
 bool ends_in_its_checksum(ByteSpan event) {

@@ -4,6 +4,8 @@
 #include <functional>
 #include <optional>
 
+#include <strings.h>
+
 #include "source/binlog_stream.h"
 #include "source/log_prerequisites.h"
 #include "source/mysql_connection.h"
@@ -16,6 +18,13 @@ using State = Prerequisite::State;
 
 bool transactional(const std::string& engine) {
     return engine == "InnoDB" || engine == "ROCKSDB";
+}
+
+bool is_servers_own(const std::string& database) {
+    for (const char* own : {"mysql", "sys", "information_schema", "performance_schema"}) {
+        if (::strcasecmp(database.c_str(), own) == 0) return true;
+    }
+    return false;
 }
 
 /// One run of check_source: what is known so far, and the list that grows.
@@ -200,6 +209,13 @@ class SourceCheck {
     void check_table(const TableMapping& mapping) {
         const std::string table = mapping.source_database + "." + mapping.source_table;
         const std::string quoted = quote_table(mapping.source_database, mapping.source_table);
+        if (settings_.mode != ReplicationMode::kSnapshot && is_servers_own(mapping.source_database)) {
+            require(
+                "schema of " + table, false, "a schema of the server itself",
+                "a schema of users: the log has no rows of what the server changes in its own tables (the "
+                "mode snapshot can copy them)");
+            return;
+        }
         TableSchema schema;
         auto missing = refused([&] {
             schema = read_table_schema(*connection_, info_, mapping.source_database, mapping.source_table);
@@ -210,7 +226,9 @@ class SourceCheck {
 
         auto excluded = [&](const std::string& column) {
             const auto& list = mapping.excluded_columns;
-            return std::find(list.begin(), list.end(), column) != list.end();
+            return std::any_of(list.begin(), list.end(), [&](const std::string& name) {
+                return ::strcasecmp(name.c_str(), column.c_str()) == 0;
+            });
         };
         std::string columns, unsupported;
         for (const SourceColumn& column : schema.columns) {
@@ -260,11 +278,15 @@ class SourceCheck {
         const bool usable = !schema.key.empty() && left_out.empty();
         if (found.empty()) found = "no primary key and no NOT NULL unique key";
         if (!left_out.empty()) found += " (but " + left_out + " is excluded)";
-        require(
-            "key of " + schema.qualified_name(), usable || chosen || keyless_engine, found,
-            "a primary key or a NOT NULL unique key; or a sorting key or the MergeTree engine in the mapping",
-            "ALTER TABLE " + quote_table(schema.database, schema.name) +
-                " ADD COLUMN penstock_id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY");
+        require("key of " + schema.qualified_name(), usable || chosen || keyless_engine, found,
+                left_out.empty() ? "a primary key or a NOT NULL unique key; or a sorting key or the "
+                                   "MergeTree engine in the mapping"
+                                 : "a key that excludedColumns leaves whole; or a sorting key or the "
+                                   "MergeTree engine in the mapping",
+                left_out.empty()
+                    ? "ALTER TABLE " + quote_table(schema.database, schema.name) +
+                          " ADD COLUMN penstock_id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY"
+                    : "");
     }
 
     const SourceEndpoint& endpoint_;

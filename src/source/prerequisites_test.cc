@@ -135,8 +135,23 @@ TEST_P(PrerequisitesTest, TablesAreLookedAt) {
     TableMapping append = mapping("keyless");
     append.engine = TableEngine::kMergeTree;
     EXPECT_TRUE(all_passed(check_source(endpoint_, {}, {odd, append, mapping("keyless")})));
-    odd.excluded_columns = {"g", "a"};
-    EXPECT_EQ(state_of(check_source(endpoint_, {}, {odd}), named("key of", "odd")), State::kFailed);
+    odd.excluded_columns = {"g", "A"};  // names of columns are the same in either case
+    items = check_source(endpoint_, {}, {odd});
+    EXPECT_EQ(state_of(items, named("key of", "odd")), State::kFailed);
+    EXPECT_EQ(find(items, named("key of", "odd"))->found, "a (but a is excluded)");
+    EXPECT_EQ(find(items, named("key of", "odd"))->fix_sql, "");  // it has a primary key
+}
+
+TEST_P(PrerequisitesTest, TheServersOwnTablesCannotBeFollowed) {
+    TableMapping own;
+    own.source_database = "MySQL";
+    own.source_table = own.target_table = mariadb() ? "global_priv" : "user";
+    EXPECT_EQ(state_of(check_source(endpoint_, {}, {own}), "schema of MySQL." + own.source_table),
+              State::kFailed);
+    SourceSettings snapshot;
+    snapshot.mode = ReplicationMode::kSnapshot;
+    EXPECT_EQ(find(check_source(endpoint_, snapshot, {own}), "schema of MySQL." + own.source_table), nullptr);
+    EXPECT_EQ(find(check_source(endpoint_, {}, {mapping("none")}), named("schema of", "none")), nullptr);
 }
 
 TEST_P(PrerequisitesTest, GeneratedColumnsThatTheLogLacksAreRefused) {

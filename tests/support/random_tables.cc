@@ -64,7 +64,8 @@ ColumnKind random_enum(Random& random, bool is_set, const std::string& charset, 
     size_t count = (is_set ? kSetSizes : kEnumSizes)[below(random, 4)];
     std::string type = is_set ? "set(" : "enum(";
     for (size_t i = 0; i < count; ++i) {
-        std::string label = i == 0 && below(random, 2) == 0 ? "" : std::to_string(i);
+        // The dash ends the number: without it, "1" and a text "1x" would be "11" and a text "x".
+        std::string label = i == 0 && below(random, 2) == 0 ? "" : std::to_string(i) + "-";
         for (size_t n = below(random, 4); n > 0 && !label.empty(); --n) {
             const char* piece = kPieces[below(random, kPieces.size())];
             if (!is_set || *piece != ',') label += piece;

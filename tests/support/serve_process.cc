@@ -20,8 +20,7 @@ using nlohmann::json;
 
 ServeProcess::ServeProcess() : data_dir_(directory_.path() + "/data") {
     ClickHouseEndpoint target = clickhouse_endpoint();
-    write_file(directory_.path() + "/config.yaml",
-               fmt::format(R"(data_dir: {0}
+    write_file(config_file(), fmt::format(R"(data_dir: {0}
 listen: ["127.0.0.1:0"]
 requests_per_minute: 100000
 services:
@@ -30,7 +29,7 @@ services:
     user: {2}
     password: "{3}"
 )",
-                           data_dir_, target.url, target.user, target.password));
+                                          data_dir_, target.url, target.user, target.password));
 }
 
 ServeProcess::~ServeProcess() = default;
@@ -38,8 +37,8 @@ ServeProcess::~ServeProcess() = default;
 void ServeProcess::start(const std::map<std::string, std::string>& environment) {
     std::vector<std::string> command = {"/usr/bin/env"};
     for (const auto& [name, value] : environment) command.push_back(name + "=" + value);
-    command.insert(command.end(), {penstock_program(), "serve", "--config",
-                                   directory_.path() + "/config.yaml", "--output", "json"});
+    command.insert(command.end(),
+                   {penstock_program(), "serve", "--config", config_file(), "--output", "json"});
     running_ = std::make_unique<Background>(command, directory_.path() + "/log" + std::to_string(++starts_));
     json facts;
     bool told = wait_until([&] {

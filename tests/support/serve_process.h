@@ -54,12 +54,12 @@ class ServeProcess {
 
     std::string log() const;
     const std::string& data_dir() const { return data_dir_; }
+    std::string config_file() const { return directory_.path() + "/config.yaml"; }
     const std::string& url() const { return url_; }
     const std::string& key_id() const { return key_id_; }
     const std::string& key_secret() const { return key_secret_; }
-    std::string service_path() const {
-        return "/v1/organizations/" + organization_ + "/services/" + service_;
-    }
+    std::string services_path() const { return "/v1/organizations/" + organization_ + "/services"; }
+    std::string service_path() const { return services_path() + "/" + service_; }
 
   private:
     TemporaryDirectory directory_;
