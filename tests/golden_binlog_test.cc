@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -22,15 +23,15 @@ std::string unhex(const std::string& hex) {
     return bytes;
 }
 
-class GoldenTest : public testing::TestWithParam<const char*> {};
+class GoldenTest : public testing::TestWithParam<std::tuple<const char*, const char*>> {};
 
 TEST_P(GoldenTest, RowsAreWhatTheServerPrints) {
-    std::string flavour = GetParam();
-    TablePlan plan = golden_plan(flavour);
+    const std::string flavour = std::get<0>(GetParam()), table = std::get<1>(GetParam());
+    TablePlan plan = golden_plan(flavour, {}, table);
 
     Block text(plan);
     TextRowDecoder text_decoder(plan);
-    for (const auto& row : golden_tsv(flavour + "/types.rows.tsv")) {
+    for (const auto& row : golden_tsv(flavour + "/" + table + ".rows.tsv")) {
         std::vector<std::string> values;
         std::vector<const char*> pointers;
         std::vector<unsigned long> lengths;
@@ -44,7 +45,7 @@ TEST_P(GoldenTest, RowsAreWhatTheServerPrints) {
                                       [&](const TargetColumn& target) { return target.source == i; });
             if (!copied) continue;
             bool plain = column.type == SourceType::kFloat || column.type == SourceType::kDouble;
-            values.push_back(plain ? field : unhex(field));
+            values.push_back(plain || field == "NULL" ? field : unhex(field));
             pointers.push_back(field == "NULL" ? nullptr : values.back().data());
             lengths.push_back(values.back().size());
         }
@@ -59,7 +60,7 @@ TEST_P(GoldenTest, RowsAreWhatTheServerPrints) {
     RowImage before, after;
     Block log(plan);
     std::string kinds;
-    for (const auto& bytes : golden_events(flavour + "/types.binlog")) {
+    for (const auto& bytes : golden_events(flavour + "/" + table + ".binlog")) {
         Event event = parser.parse(bytes);
         if (const auto* map = std::get_if<TableMapEvent>(&event)) {
             EXPECT_EQ(map->database, "golden");
@@ -282,8 +283,12 @@ TEST(GoldenEventsTest, CompressedTransactionsNeedParseAll) {
     EXPECT_EQ(refused, 1);
 }
 
-INSTANTIATE_TEST_SUITE_P(Flavours, GoldenTest, testing::Values("mysql", "mariadb", "mariadb11"),
-                         [](const auto& test) { return std::string(test.param); });
+INSTANTIATE_TEST_SUITE_P(Flavours, GoldenTest,
+                         testing::Combine(testing::Values("mysql", "mariadb", "mariadb11"),
+                                          testing::Values("types", "newer")),
+                         [](const auto& test) {
+                             return std::string(std::get<0>(test.param)) + "_" + std::get<1>(test.param);
+                         });
 
 }  // namespace
 }  // namespace penstock

@@ -57,7 +57,7 @@ struct Consumer {
 };
 
 TEST_P(GoldenDamageTest, AnyFlippedByteIsAnError) {
-    for (const char* file : {"/types.binlog", "/events.binlog"}) {
+    for (const char* file : {"/types.binlog", "/newer.binlog", "/events.binlog"}) {
         auto events = golden_events(GetParam() + std::string(file));
         EventParser parser;
         parser.parse(events[0]);
@@ -74,7 +74,7 @@ TEST_P(GoldenDamageTest, AnyFlippedByteIsAnError) {
 }
 
 TEST_P(GoldenDamageTest, CutEventsAreErrors) {
-    for (const char* file : {"/types.binlog", "/events.binlog"}) {
+    for (const char* file : {"/types.binlog", "/newer.binlog", "/events.binlog"}) {
         auto events = golden_events(GetParam() + std::string(file));
         EventParser parser;
         for (const auto& event : events) {
@@ -90,10 +90,10 @@ TEST_P(GoldenDamageTest, CutEventsAreErrors) {
 // Damage that keeps size and checksum right: an Error or some value, never a read outside (sanitizers look
 // on).
 TEST_P(GoldenDamageTest, ForgedEventsAreReadWithinTheirBytes) {
-    TablePlan plan = golden_plan(GetParam());
     size_t errors = 0, values = 0;
-    for (const char* file : {"/types.binlog", "/events.binlog"}) {
-        auto events = golden_events(GetParam() + std::string(file));
+    for (const std::string file : {"/types.binlog", "/newer.binlog", "/events.binlog"}) {
+        const TablePlan plan = golden_plan(GetParam(), {}, file == "/newer.binlog" ? "newer" : "types");
+        auto events = golden_events(GetParam() + file);
         Consumer consumer(plan);
         auto attempt = [&](std::vector<uint8_t> forged) {
             set_size_and_checksum(forged);

@@ -95,17 +95,104 @@ TEST_P(Policies, NullAndInt8) {
               "\\N\t1970-01-01 00:00:00.000\t0");
 }
 
-TEST_P(Policies, ErrorNamesColumnAndValue) {
+PipeChoice strict(const std::string& server, const std::string& database) {
     PipeChoice choice;
-    choice.server = GetParam();
-    choice.database = database_;
-    choice.mode = "snapshot";
-    choice.mappings = {"t"};
+    choice.server = server;
+    choice.database = database;
+    choice.mappings = {"t", "clean"};
     choice.more_settings = "invalidDates: error\n";
+    return choice;
+}
+
+// Where nothing flows in the end, a table that is missing fails the pipe; the others are loaded.
+TEST_P(Policies, ErrorInTheLoadNamesColumnAndValue) {
+    PipeChoice choice = strict(GetParam(), database_);
+    choice.mode = "snapshot";
     PipeProcess pipe(choice);
-    Finished finished = pipe.run_to_end();
-    EXPECT_NE(finished.exit_code, 0);
-    EXPECT_NE(finished.err.find("'0000-00-00', in column d"), std::string::npos) << finished.err;
+    for (int run = 0; run < 2; ++run) {
+        Finished finished = pipe.run_to_end();
+        EXPECT_EQ(finished.exit_code, 1);
+        EXPECT_NE(finished.err.find("1 of 2 tables is stopped: decode: ClickHouse cannot hold the date "
+                                    "'0000-00-00', in column d (table " +
+                                    database_ + ".t)"),
+                  std::string::npos)
+            << finished.err;
+        const json status = pipe.status();
+        EXPECT_EQ(status["state"], "Failed");
+        EXPECT_EQ(status["tables"][1]["load"], "loaded");
+        EXPECT_EQ(target("SELECT id, d FROM clean"), "1\t2024-01-01");
+    }
+}
+
+// The load of one table meets a bad value: `penstock run` follows the other one.
+TEST_P(Policies, ErrorInTheLoadLeavesTheOtherTableFlowing) {
+    PipeProcess pipe(strict(GetParam(), database_));
+    pipe.start();
+    ASSERT_TRUE(pipe.wait_for_state("Degraded")) << pipe.log();
+    source_->execute("INSERT INTO clean VALUES (2, '2024-02-02')");
+    EXPECT_TRUE(pipe.wait_for([&](const json& now) { return now["tables"][1]["inserted"] == 1; }))
+        << pipe.log();
+    EXPECT_EQ(pipe.pause(), 0) << pipe.log();
+    EXPECT_EQ(target("SELECT id, d FROM clean ORDER BY id"), "1\t2024-01-01\n2\t2024-02-02");
+    const std::string error = pipe.status()["tables"][0]["error"];
+    EXPECT_NE(error.find("'0000-00-00', in column d"), std::string::npos) << error;
+}
+
+// Each such value in the log stops the table at its row: what stands before it in the same statement is
+// applied, nothing behind it. tinyint(1) has no error: Bool counts, whatever the policy for dates is.
+TEST_P(Policies, ErrorInTheLogStopsTheTableAtTheRow) {
+    struct Case {
+        const char* row;
+        const char* value;
+        const char* column;
+    };
+    for (const Case& c :
+         {Case{"(12, '0000-00-00', '2024-01-01', 1, 1)", "0000-00-00", "d"},
+          Case{"(12, '2024-02-31', '2024-01-01', 1, 1)", "2024-02-31", "d"},
+          Case{"(12, '1899-12-31', '2024-01-01', 1, 1)", "1899-12-31", "d"},
+          Case{"(12, NULL, '2024-00-00 01:02:03.5', 1, 1)", "2024-00-00 01:02:03.500000", "dt"},
+          Case{"(12, NULL, '2300-01-01', 1, 1)", "2300-01-01 00:00:00", "dt"}}) {
+        source_->execute("DELETE FROM t");
+        source_->execute("DELETE FROM clean WHERE id > 1");
+        PipeProcess pipe(strict(GetParam(), database_));
+        pipe.start();
+        ASSERT_TRUE(pipe.wait_for_state("Running")) << pipe.log();
+        source_->execute(std::string("INSERT INTO t VALUES (11, '2024-05-05', '2024-05-05', 7, 1), ") +
+                         c.row + ", (13, '2024-05-05', '2024-05-05', 1, 1)");
+        source_->execute("INSERT INTO clean VALUES (2, '2024-02-02')");
+        ASSERT_TRUE(pipe.wait_for_state("Degraded")) << pipe.log();
+        EXPECT_TRUE(pipe.wait_for([&](const json& now) { return now["tables"][1]["inserted"] == 1; }))
+            << pipe.log();
+        EXPECT_EQ(pipe.pause(), 0) << pipe.log();
+        EXPECT_EQ(target("SELECT id, flag FROM t"), "11\ttrue");
+        const json table = pipe.status()["tables"][0];
+        const std::string error = table["error"];
+        EXPECT_EQ(
+            error.find(fmt::format("decode: ClickHouse cannot hold the date '{}', in column {} (table {}.t, "
+                                   "at {})",
+                                   c.value, c.column, database_, table["errorPosition"].get<std::string>())),
+            0)
+            << error;
+        EXPECT_EQ(table["adjustedColumns"], json::array({{{"column", "flag"}, {"values", 1}}}));
+    }
+}
+
+// In the key it is an error whatever the policy: two rows must not become one.
+TEST_P(Policies, ErrorInTheKeyWhateverThePolicy) {
+    source_->execute("CREATE TABLE keyed (d DATE PRIMARY KEY, flag TINYINT(1))");
+    PipeChoice choice = strict(GetParam(), database_);
+    choice.mappings = {"keyed", "clean"};
+    choice.more_settings = "invalidDates: clamp\n";
+    PipeProcess pipe(choice);
+    pipe.start();
+    ASSERT_TRUE(pipe.wait_for_state("Running")) << pipe.log();
+    source_->execute("INSERT INTO keyed VALUES ('2024-01-01', 1), ('0000-00-00', 1)");
+    ASSERT_TRUE(pipe.wait_for_state("Degraded")) << pipe.log();
+    EXPECT_EQ(pipe.pause(), 0) << pipe.log();
+    const std::string error = pipe.status()["tables"][0]["error"];
+    EXPECT_NE(error.find("'0000-00-00', in column d"), std::string::npos) << error;
+    EXPECT_NE(error.find("choose another sorting key"), std::string::npos) << error;
+    EXPECT_EQ(target("SELECT d FROM keyed"), "2024-01-01");
 }
 
 TEST_P(Policies, TheApiTellsThemByColumn) {

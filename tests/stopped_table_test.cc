@@ -52,14 +52,47 @@ class StoppedTable : public testing::TestWithParam<const char*> {
     /// A new row of b arrives.
     void expect_b_flows() {
         connection_->execute(fmt::format("INSERT INTO b (v) VALUES ({})", ++number_));
-        ClickHouseEndpoint endpoint = clickhouse_endpoint();
-        endpoint.database = database_;
-        ClickHouseClient client(endpoint);
         EXPECT_TRUE(serve_.wait_until([&] {
-            return client.query(fmt::format("SELECT count() FROM b WHERE v = {}", number_)) == "1";
+            return target(fmt::format("SELECT count() FROM b WHERE v = {}", number_)) == "1";
         })) << serve_.log();
         EXPECT_EQ(table("b")["state"], "Running");
     }
+
+    std::string target(const std::string& sql) {
+        ClickHouseEndpoint endpoint = clickhouse_endpoint();
+        endpoint.database = database_;
+        return ClickHouseClient(endpoint).query(sql);
+    }
+    /// A row that the pipe's policy does not let pass, behind others. Not in the log: only a load meets it.
+    void add_bad_row(const std::string& table) {
+        connection_->execute("SET SESSION sql_log_bin = 0");
+        connection_->execute("INSERT INTO " + table + " (id, d) VALUES (77, '2024-00-10')");
+        connection_->execute("SET SESSION sql_log_bin = 1");
+    }
+    void remove_bad_row(const std::string& table) {
+        connection_->execute("SET SESSION sql_log_bin = 0");
+        connection_->execute("DELETE FROM " + table + " WHERE id = 77");
+        connection_->execute("SET SESSION sql_log_bin = 1");
+    }
+    std::string bad_row_of(const std::string& table) {
+        return "decode: ClickHouse cannot hold the date '2024-00-10', in column d (table " + database_ + "." +
+               table +
+               "). Set settings.invalidDates to clamp or null, or correct the row at the source; then resync "
+               "the table";
+    }
+    void expect_stopped_in_load(const std::string& target) {
+        const json stopped = table(target);
+        EXPECT_EQ(stopped["state"], "Failed") << stopped;
+        EXPECT_EQ(stopped["error"], bad_row_of(target));
+        EXPECT_TRUE(stopped["errorPosition"].is_null()) << stopped;
+    }
+    void expect_equal() {
+        ASSERT_TRUE(serve_.wait_for_state(id_, "Running")) << serve_.log();
+        ASSERT_TRUE(serve_.wait_until_caught_up(id_, source_)) << serve_.log();
+        Finished verified = serve_.verify(id_, source_);
+        EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+    }
+    json strict() const { return {{"settings", {{"syncIntervalSeconds", 1}, {"invalidDates", "error"}}}}; }
 
     SourceEndpoint source_;
     std::string database_, id_;
@@ -69,8 +102,7 @@ class StoppedTable : public testing::TestWithParam<const char*> {
 };
 
 TEST_P(StoppedTable, LeavesTheOthersFlowingUntilItIsResynced) {
-    id_ = serve_.create(pipe_body(database_, source_, database_, {"a", "b"},
-                                  {{"settings", {{"syncIntervalSeconds", 1}, {"invalidDates", "error"}}}}));
+    id_ = serve_.create(pipe_body(database_, source_, database_, {"a", "b"}, strict()));
     ASSERT_TRUE(serve_.wait_for_state(id_, "Running")) << serve_.log();
     struct Case {
         std::vector<const char*> statements;
@@ -154,6 +186,149 @@ TEST_P(StoppedTable, TheLastOneFailsThePipeAndIsBroughtBackAlone) {
     ASSERT_TRUE(serve_.wait_until_caught_up(id_, source_)) << serve_.log();
     Finished verified = serve_.verify(id_, source_);
     EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+}
+
+// The load meets what the log has met before: the table stops alone. `c` only takes rows in, by another way.
+TEST_P(StoppedTable, ABadRowInTheFirstLoadStopsItsTableAlone) {
+    connection_->execute("CREATE TABLE c LIKE a");
+    add_bad_row("a");
+    add_bad_row("c");
+    json body = pipe_body(database_, source_, database_, {"a", "b", "c"}, strict());
+    body["source"]["mysql"]["tableMappings"][2]["tableEngine"] = "MergeTree";
+    id_ = serve_.create(body);
+    ASSERT_TRUE(serve_.wait_for_state(id_, "Degraded")) << serve_.log();
+    expect_stopped_in_load("a");
+    expect_stopped_in_load("c");
+    expect_b_flows();
+    const std::string loaded = target("SELECT count() FROM a");
+
+    // Whatever comes by the log and whatever becomes of the process, it stays so.
+    connection_->execute("INSERT INTO a (v) VALUES (5)");
+    serve_.kill();
+    serve_.start();
+    ASSERT_TRUE(serve_.wait_for_state(id_, "Degraded")) << serve_.log();
+    expect_b_flows();
+    ASSERT_EQ(command("stop").status, 200);
+    ASSERT_TRUE(serve_.wait_for_state(id_, "Paused")) << serve_.log();
+    ASSERT_EQ(command("start").status, 200);
+    ASSERT_TRUE(serve_.wait_for_state(id_, "Degraded")) << serve_.log();
+    expect_b_flows();
+    expect_stopped_in_load("a");
+    EXPECT_EQ(target("SELECT count() FROM a"), loaded);
+
+    remove_bad_row("a");
+    remove_bad_row("c");
+    ASSERT_EQ(command("resync", {"a"}).status, 200);
+    ASSERT_TRUE(serve_.wait_until([&] { return table("a")["state"] == "Running"; })) << serve_.log();
+    ASSERT_TRUE(serve_.wait_for_state(id_, "Degraded")) << serve_.log();
+    expect_stopped_in_load("c");
+    ASSERT_EQ(command("resync", {"c"}).status, 200);
+    expect_equal();
+}
+
+TEST_P(StoppedTable, ABadRowInTheLoadOfAnAddedTableStopsThatTableAlone) {
+    id_ = serve_.create(pipe_body(database_, source_, database_, {"b"}, strict()));
+    ASSERT_TRUE(serve_.wait_for_state(id_, "Running")) << serve_.log();
+    add_bad_row("a");
+    connection_->execute("CREATE TABLE c LIKE b");
+    json source = {{"host", source_.host}, {"port", source_.port}};
+    source["tableMappingsToAdd"] = {mapping(database_, "a"), mapping(database_, "c")};
+    ASSERT_EQ(serve_.call("PATCH", "/clickpipes/" + id_, {{"source", {{"mysql", source}}}}).status, 200);
+    ASSERT_TRUE(serve_.wait_for_state(id_, "Degraded")) << serve_.log();
+    expect_stopped_in_load("a");
+    EXPECT_EQ(table("c")["state"], "Running");
+    expect_b_flows();
+
+    // One that is added alone, with nothing beside it that could be followed.
+    connection_->execute("CREATE TABLE d LIKE b");
+    add_bad_row("d");
+    source.erase("tableMappingsToAdd");
+    source["tableMappingsToAdd"] = {mapping(database_, "d")};
+    ASSERT_EQ(serve_.call("PATCH", "/clickpipes/" + id_, {{"source", {{"mysql", source}}}}).status, 200);
+    ASSERT_TRUE(serve_.wait_until([&] {
+        return table("d")["error"].is_string() && serve_.state(id_) == "Degraded";
+    })) << serve_.log();
+    expect_stopped_in_load("d");
+    expect_b_flows();
+
+    remove_bad_row("a");
+    remove_bad_row("d");
+    ASSERT_EQ(command("resync", {"a", "d"}).status, 200);
+    expect_equal();
+}
+
+TEST_P(StoppedTable, ABadRowInAResyncLeavesTheOldTargetAsItIs) {
+    id_ = serve_.create(pipe_body(database_, source_, database_, {"a", "b"}, strict()));
+    expect_equal();
+    const std::string identities = "SELECT name, uuid FROM system.tables WHERE database = '" + database_ +
+                                   "' AND name LIKE 'a%' ORDER BY name";
+    const std::string identity = target(identities), rows = target("SELECT * FROM a FINAL ORDER BY id");
+    const std::string identity_of_b =
+        target("SELECT uuid FROM system.tables WHERE database = '" + database_ + "' AND name = 'b'");
+    add_bad_row("a");
+    for (const json& asked : {json{"a"}, json(nullptr)}) {  // alone, and with all the others
+        ASSERT_EQ(command("resync", asked).status, 200);
+        ASSERT_TRUE(serve_.wait_for_state(id_, "Degraded")) << serve_.log();
+        expect_stopped_in_load("a");
+        expect_b_flows();
+        EXPECT_EQ(target(identities), identity);
+        connection_->execute("INSERT INTO a (v) VALUES (5)");
+        expect_b_flows();
+        EXPECT_EQ(target("SELECT * FROM a FINAL ORDER BY id"), rows);
+    }
+    EXPECT_NE(target("SELECT uuid FROM system.tables WHERE database = '" + database_ + "' AND name = 'b'"),
+              identity_of_b);
+
+    // A table that was stopped for something else has the newer reason, and only that.
+    remove_bad_row("a");
+    ASSERT_EQ(command("resync", {"a"}).status, 200);
+    expect_equal();
+    connection_->execute("TRUNCATE TABLE a");
+    ASSERT_TRUE(serve_.wait_for_state(id_, "Degraded")) << serve_.log();
+    add_bad_row("a");
+    ASSERT_EQ(command("resync", {"a"}).status, 200);
+    ASSERT_TRUE(serve_.wait_until([&] {
+        return table("a")["error"] == bad_row_of("a") && serve_.state(id_) == "Degraded";
+    })) << serve_.log();
+    expect_stopped_in_load("a");
+    expect_b_flows();
+    remove_bad_row("a");
+    ASSERT_EQ(command("resync", {"a"}).status, 200);
+    expect_equal();
+}
+
+// The new target of a resync stops on its way, and nothing is beside it that could be followed.
+TEST_P(StoppedTable, AStatementDuringAResyncStopsItsTableAlone) {
+    connection_->execute(
+        "INSERT INTO a (v) SELECT x.v FROM a x, a y, a z, a u, a v, a w, a k, a l, a m, a n");
+    json settings = strict();
+    settings["settings"]["snapshotMaxRowsPerSecond"] = 500;
+    id_ = serve_.create(pipe_body(database_, source_, database_, {"a", "b"}, settings));
+    ASSERT_TRUE(serve_.wait_for_state(id_, "Running")) << serve_.log();
+    ASSERT_EQ(command("resync", {"a"}).status, 200);
+    ASSERT_TRUE(serve_.wait_until([&] { return table("a")["state"] == "Snapshot"; })) << serve_.log();
+    connection_->execute("TRUNCATE TABLE a");
+    ASSERT_TRUE(serve_.wait_for_state(id_, "Degraded")) << serve_.log();
+    const std::string error = table("a")["error"];
+    EXPECT_NE(error.find("emptied the table"), std::string::npos) << error;
+    expect_b_flows();
+    ASSERT_EQ(command("resync", {"a"}).status, 200);
+    expect_equal();
+}
+
+TEST_P(StoppedTable, APipeWhoseOnlyTableCannotBeLoadedFails) {
+    add_bad_row("a");
+    id_ = serve_.create(pipe_body(database_, source_, database_, {"a"}, strict()));
+    ASSERT_TRUE(serve_.wait_for_state(id_, "Failed")) << serve_.log();
+    EXPECT_EQ(serve_.events(id_).back()["reason"],
+              "follow changes: the pipe's only table is stopped: " + bad_row_of("a"));
+    ASSERT_EQ(command("resync").status, 200);  // and fails again
+    ASSERT_TRUE(serve_.wait_until([&] { return serve_.events(id_).size() > 6; })) << serve_.log();
+    ASSERT_TRUE(serve_.wait_for_state(id_, "Failed")) << serve_.log();
+    expect_stopped_in_load("a");
+    remove_bad_row("a");
+    ASSERT_EQ(command("resync").status, 200);
+    expect_equal();
 }
 
 INSTANTIATE_TEST_SUITE_P(Servers, StoppedTable, testing::Values("MYSQL", "MARIADB"),

@@ -112,8 +112,9 @@ TEST_P(Xa, APreparedTransactionLargerThanABlockArrivesWholeInAnAppendOnlyTarget)
     pipe.start();
     ASSERT_TRUE(pipe.wait_for_state("Running")) << pipe.log();
     std::vector<std::string> statements;
-    for (int i = 0; i < 40; ++i) {  // 40 MB
-        statements.push_back(fmt::format("INSERT INTO t VALUES ({}, {}, REPEAT('x', 1000000))", 1000 + i, i));
+    for (int i = 0; i < 20; ++i) {  // 200 MB
+        statements.push_back(
+            fmt::format("INSERT INTO t VALUES ({}, {}, REPEAT('x', 10000000))", 1000 + i, i));
     }
     MysqlConnection large = prepare("'large'", statements);
     large.execute("XA COMMIT 'large'");
@@ -121,7 +122,7 @@ TEST_P(Xa, APreparedTransactionLargerThanABlockArrivesWholeInAnAppendOnlyTarget)
     EXPECT_EQ(pipe.pause(), 0);
     EXPECT_EQ(target("SELECT count(), uniqExact(id), uniqExact(_peerdb_version), sum(length(w)) FROM t WHERE "
                      "id >= 1000"),
-              "40\t40\t40\t40000000");
+              "20\t20\t20\t200000000");
 }
 
 INSTANTIATE_TEST_SUITE_P(Servers, Xa, testing::Values("MYSQL", "MARIADB"),

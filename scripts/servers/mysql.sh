@@ -40,10 +40,15 @@ mysql_start() {
         "GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;" | as_root tee "$outside/init.sql" >/dev/null
     as_root chroot "$mysql_tree" chown mysql "$inside/init.sql"
     as_root chmod 600 "$outside/init.sql"
-    [[ " $* " != *" --binlog-encryption=ON "* ]] || mysql_keyring "$outside" "$inside"
+    local program=/usr/sbin/mysqld options=()
+    if [[ " $* " = *" --binlog-encryption=ON "* ]]; then
+        mysql_keyring "$outside" "$inside"
+        program=$inside/program/mysqld
+        options=(--basedir=/usr --plugin-dir="$inside/program")
+    fi
     # A short name for the socket: the kernel allows 107 characters, and a cache may lie deep.
     ln -sfn "$outside/mysqld.sock" "$dir/sock"
-    spawn_as_root "$dir" chroot "$mysql_tree" /usr/sbin/mysqld --no-defaults --user=mysql \
+    spawn_as_root "$dir" chroot "$mysql_tree" "$program" --no-defaults --user=mysql "${options[@]}" \
         --datadir="$inside/data" --socket="$inside/mysqld.sock" --pid-file="$inside/mysqld.pid" \
         --init-file="$inside/init.sql" --bind-address=127.0.0.1 --port="$port" --mysqlx=OFF \
         --skip-name-resolve --secure-file-priv=NULL --local-infile=ON \
@@ -66,17 +71,16 @@ mysql_certificate() {
     as_root chroot "$mysql_tree" chown -R mysql "${data#"$mysql_tree"}"
 }
 
-# Encryption takes its keys from a component, which is loaded by files beside the program and in the data
-# directory: those beside the program only say that the data directory's count, and change nothing for a server
-# that has none.
+# Encryption takes its keys from a component, which is loaded by files beside the program and beside the component:
+# this server has links to both, in a directory of its own.
 mysql_keyring() {
     local outside=$1 inside=$2
-    echo '{"read_local_manifest": true}' | as_root tee "$mysql_tree/usr/sbin/mysqld.my" >/dev/null
-    echo '{"read_local_config": true}' |
-        as_root tee "$mysql_tree/usr/lib/mysql/plugin/component_keyring_file.cnf" >/dev/null
-    echo '{"components": "file://component_keyring_file"}' | as_root tee "$outside/data/mysqld.my" >/dev/null
+    as_root mkdir "$outside/program"
+    as_root ln "$mysql_tree/usr/sbin/mysqld" "$mysql_tree/usr/lib/mysql/plugin/component_keyring_file.so" \
+        "$outside/program/"
+    echo '{"components": "file://component_keyring_file"}' | as_root tee "$outside/program/mysqld.my" >/dev/null
     echo "{\"path\": \"$inside/data/keys\", \"read_only\": false}" |
-        as_root tee "$outside/data/component_keyring_file.cnf" >/dev/null
+        as_root tee "$outside/program/component_keyring_file.cnf" >/dev/null
     # The component would make it before the server has changed its user.
     as_root chroot "$mysql_tree" install -o mysql -m 640 /dev/null "$inside/data/keys"
 }

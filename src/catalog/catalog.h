@@ -81,9 +81,9 @@ class Catalog {
     /// partitions and counts, those of the pipe that are not named go. No intent may be open on either side,
     /// but where no table of the pipe stays its own is dropped. `intake_id` may be empty.
     /// Versions and batches continue above both; no flow of either may run. With an intake: its tables skip
-    /// what the intake's checkpoint holds, which must have reached the pipe's, or, when no table of the pipe
-    /// stays (a stopped one does not count), the pipe goes on from the intake's checkpoint. The intake is
-    /// gone afterwards.
+    /// what the intake's checkpoint holds, which must have reached the pipe's (unless each of them is
+    /// stopped), or, when no table of the pipe stays (a stopped one does not count), the pipe goes on from
+    /// the intake's checkpoint. The intake is gone afterwards.
     void merge_tables(std::string_view pipe_id, std::string_view intake_id,
                       const std::vector<MergedTable>& tables);
 

@@ -119,12 +119,13 @@ void Catalog::merge_tables(std::string_view pipe_id, std::string_view intake_id,
         write.fail(kNoIntake);
     }
     // What is stopped needs no place in the log.
-    bool stays = intake_id.empty();
+    bool stays = intake_id.empty(), comes = false;
     for (const MergedTable& table : tables) {
-        if (table.from_intake) continue;
+        if (!table.stop_reason.empty()) continue;
         Statement row =
             write.prepare("SELECT 1 FROM tables WHERE pipe_id = ? AND table_index = ? AND stop_reason = ''");
-        stays = stays || row.bind(pipe_id, table.table_index).step();
+        const bool flows = row.bind(table.from_intake ? intake_id : pipe_id, table.table_index).step();
+        (table.from_intake ? comes : stays) |= flows;
     }
     const Next next = next_of(write, pipe_id).above(next_of(write, intake_id));
     // What the pipe had begun is of no use any more, but its versions are taken.
@@ -153,14 +154,19 @@ void Catalog::merge_tables(std::string_view pipe_id, std::string_view intake_id,
                      "UPDATE tables SET target_table = ?, mapping = ?, target_uuid = ''"
                      " WHERE pipe_id = ? AND table_index = ?",
                      tables[i].target_table, tables[i].mapping_json, pipe_id, i);
+        if (tables[i].stop_reason.empty()) continue;
+        write.run(
+            "UPDATE tables SET stopped_from = iif(stop_reason = '', ?1, stopped_from), stop_reason = ?2,"
+            " stop_position = '', stopped_at = ?3 WHERE pipe_id = ?4 AND table_index = ?5",
+            next.version, tables[i].stop_reason, write.now(), pipe_id, i);
     }
     if (!intake_id.empty()) {
         const std::optional<Position> own = position_of(write, pipe_id);
         const std::optional<Position> taken = position_of(write, intake_id);
         if (own && !taken) write.fail("the intake has no checkpoint");
         if (stays) {
-            // What the pipe has read past would be missing from the new tables.
-            if (own && !taken->reached(*own)) {
+            // What the pipe has read past would be missing from the new tables that flow.
+            if (own && comes && !taken->reached(*own)) {
                 write.fail("the intake, at " + taken->to_string() + ", is behind the pipe, at " +
                            own->to_string());
             }

@@ -355,6 +355,30 @@ TEST_F(IntakeTest, a_table_stays_stopped_until_another_takes_its_place) {
     EXPECT_EQ(records[2].stop_reason, "too");
 }
 
+TEST_F(IntakeTest, what_could_not_be_loaded_anew_stays_and_is_stopped) {
+    catalog_->stop_tables(kPipe,
+                          {{.table_index = 1, .reason = "why", .position = "f:4", .from_version = 480}});
+    make_intake(IntakePurpose::kResync);
+    catalog_->stop_tables(kIntake, {{.table_index = 0, .reason = "x"}, {.table_index = 1, .reason = "y"}});
+    catalog_->put_checkpoint(kPipe, {gtids("1-70"), 500, 5});
+    MergedTable flowing = from_pipe(0), stopped = from_pipe(1);
+    flowing.stop_reason = "x";
+    stopped.stop_reason = "y";
+    // The intake is behind the pipe, which matters to none of its tables.
+    catalog_->merge_tables(kPipe, kIntake, {from_pipe(2), flowing, stopped});
+    EXPECT_EQ(tables(), (std::vector<Moved>{pipe_table(0, 2), pipe_table(1, 0), pipe_table(2, 1)}));
+    const auto records = catalog_->tables(kPipe);
+    EXPECT_FALSE(records[0].stopped());
+    EXPECT_EQ(records[1].stop_reason, "x");
+    EXPECT_EQ(records[1].stopped_from, 700u);  // what the pipe had given out is applied
+    EXPECT_GT(records[1].stopped_at, 0);
+    EXPECT_EQ(records[2].stop_reason, "y");
+    EXPECT_EQ(records[2].stop_position, "");
+    EXPECT_EQ(records[2].stopped_from, 480u);
+    EXPECT_EQ(catalog_->checkpoint(kPipe), (Checkpoint{gtids("1-70"), 700, 5}));
+    expect_sound();
+}
+
 TEST_F(IntakeTest, stopped_tables_do_not_hold_the_pipe_at_its_place) {
     // Only what is stopped stays: the pipe goes on from the intake's checkpoint, which is not even after the
     // pipe's, and the batch that was open there is given up.

@@ -53,6 +53,9 @@ struct MergedTable {
     uint32_t table_index = 0;  ///< where it is now, in the pipe or in the intake
     std::string target_table{};
     std::string mapping_json{};
+    /// Of a table of the pipe whose new target could not be loaded: it stays, stopped for this reason in
+    /// place of an older one. Else empty.
+    std::string stop_reason{};
 };
 
 struct Transition {
@@ -97,11 +100,13 @@ struct TableRecord {
     /// Why the table is out of the flow, as one line; empty while it is in it. Only a resync, which puts a
     /// new table in its place, brings it back.
     std::string stop_reason{};
-    std::string stop_position{};  ///< where in the source's log, "file:offset"
+    std::string stop_position{};  ///< where in the source's log, "file:offset"; empty: in its load
     uint64_t stopped_from = 0;    ///< nothing of it with this version or a higher one is applied
     int64_t stopped_at = 0;       ///< set by stop_tables
 
     bool stopped() const { return !stop_reason.empty(); }
+    /// Stopped before all its rows were loaded.
+    bool stopped_in_load() const { return stopped() && load_state != LoadState::kLoaded; }
 };
 
 /// A table that leaves the flow: see TableRecord.

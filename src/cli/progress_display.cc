@@ -75,7 +75,11 @@ std::string ProgressDisplay::text_line(double seconds) {
         }
     }
     if (p.adjusted != 0) line += fmt::format("  {} values adjusted", grouped(p.adjusted));
-    if (std::string trouble = p.trouble(); !trouble.empty()) line += "  waiting: " + trouble;
+    if (std::string trouble = p.trouble(); !trouble.empty()) {
+        line += "  waiting: " + trouble;
+    } else if (std::string stopped = p.stopped_tables(); !stopped.empty()) {
+        line += "  " + stopped;
+    }
     if (terminal_ && line.size() > 200) line.resize(200);
     return line;
 }
@@ -97,7 +101,7 @@ std::string ProgressDisplay::json_line() const {
                            {"batches", p.batches.load()},
                            {"adjusted", p.adjusted.load()},
                            {"lastCommitTime", p.last_commit_time.load()},
-                           {"trouble", p.trouble()}};
+                           {"trouble", p.any_trouble()}};
     if (std::optional<double> left = p.seconds_left()) line["secondsLeft"] = *left;
     return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }

@@ -168,7 +168,10 @@ bool repair_date(const ColumnRule& rule, BlockColumn& out, DateTimeParts& parts)
             if (parts.micros != 0) text += '.' + padded(parts.micros, 6);
         }
         rule.fail("ClickHouse cannot hold the date '" + text + "'",
-                  "Set settings.invalidDates to clamp or null, or correct the row at the source");
+                  rule.in_key
+                      ? "Correct the row at the source, or choose another sorting key; then resync the table"
+                      : "Set settings.invalidDates to clamp or null, or correct the row at the source; "
+                        "then resync the table");
     }
     out.count_adjusted();
     if (rule.invalid_dates == InvalidDatePolicy::kNull && rule.nullable) return false;

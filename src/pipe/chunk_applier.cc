@@ -7,8 +7,6 @@
 #include <mutex>
 #include <thread>
 
-#include <spdlog/spdlog.h>
-
 #include "pipe/stopped_tables.h"
 
 namespace penstock {
@@ -44,7 +42,13 @@ void ChunkApplier::apply(Chunk chunk, size_t block_bytes) {
         batch_blocks_ = batch_bytes_ = 0;
     }
     // Before the intent: a replay of what follows has to know where the tables stopped.
-    if (!chunk.stops.empty()) stop_tables(chunk.stops);
+    if (!chunk.stops.empty()) {
+        std::vector<StoppedTable> stops;
+        for (const TableStop& stop : chunk.stops) {
+            stops.push_back({stop.table, stop.reason, stop.position, stop.from_version});
+        }
+        stop_tables(context_, stops);
+    }
     if (!chunk.blocks.empty()) {
         Intent intent;
         intent.batch = chunk.batch;
@@ -58,17 +62,6 @@ void ChunkApplier::apply(Chunk chunk, size_t block_bytes) {
     }
     if (chunk.closes) commit(chunk);
     for (Block& block : chunk.blocks) pool_.give_back(std::move(block));
-}
-
-void ChunkApplier::stop_tables(const std::vector<TableStop>& stops) {
-    std::vector<StoppedTable> stopped;
-    for (const TableStop& stop : stops) {
-        spdlog::error("table stopped: {}", stop.reason);
-        stopped.push_back({stop.table, stop.reason, stop.position, stop.from_version});
-    }
-    context_.catalog->stop_tables(context_.pipe_id, stopped);
-    if (context_.is_intake) return;
-    context_.progress->set_stopped_tables(stopped_text(context_.catalog->tables(context_.pipe_id)));
 }
 
 void ChunkApplier::insert_blocks(const Chunk& chunk) {

@@ -27,7 +27,6 @@ class ChunkApplier {
     void apply(Chunk chunk, size_t block_bytes);
 
   private:
-    void stop_tables(const std::vector<TableStop>& stops);
     void insert_blocks(const Chunk& chunk);
     void commit(const Chunk& chunk);
 

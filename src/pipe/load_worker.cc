@@ -8,7 +8,6 @@
 
 #include <spdlog/spdlog.h>
 
-#include "decode/text_row.h"
 #include "encode/native.h"
 
 namespace penstock {
@@ -57,6 +56,14 @@ struct LoadWorker::Insert {
     }
     bool is_full() const { return rows >= kInsertRows || bytes >= kInsertBytes; }
 };
+
+void append_row(const TextRowDecoder& decoder, const RowStream& stream, Block& block) {
+    try {
+        decoder.append(stream.values(), stream.lengths(), block);
+    } catch (const Error& e) {
+        throw UnfitRow{e};
+    }
+}
 
 LoadWorker::LoadWorker(PipeContext& context, const TablePlan& plan,
                        const std::vector<std::string>& expressions, uint64_t version, ReadLimit& limit,
@@ -174,7 +181,7 @@ void LoadWorker::read_partition(const PartitionRecord& partition, SnapshotReader
     uint64_t unpaid_rows = 0;
     RowStream stream = reader.read(plan_.source, expressions_, partition.predicate);
     while (stream.next()) {
-        decoder.append(stream.values(), stream.lengths(), block);
+        append_row(decoder, stream, block);
         block.finish_row(version_, false);
         size_t row_bytes = 0;
         for (uint32_t i = 0; i < stream.columns(); ++i) row_bytes += stream.lengths()[i];

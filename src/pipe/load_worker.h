@@ -10,7 +10,9 @@
 
 #include "base/backoff.h"
 #include "base/byte_queue.h"
+#include "base/error.h"
 #include "catalog/records.h"
+#include "decode/text_row.h"
 #include "destination/clickhouse_client.h"
 #include "encode/compress.h"
 #include "model/block_pool.h"
@@ -20,6 +22,14 @@
 #include "source/snapshot_reader.h"
 
 namespace penstock {
+
+/// Thrown where a row cannot be carried: the table is stopped for it, not the pipe.
+struct UnfitRow {
+    Error why;
+};
+
+/// The row that the stream holds, into the block. Throws UnfitRow.
+void append_row(const TextRowDecoder& decoder, const RowStream& stream, Block& block);
 
 /// For targets that converge by versions: rows that are sent again, after an attempt that failed, change
 /// nothing there. Two threads: one reads and decodes, one encodes and sends. An INSERT goes on over blocks
@@ -35,7 +45,7 @@ class LoadWorker {
                uint64_t version, ReadLimit& limit, TakePartition take);
 
     /// Loads partitions until none is left or a stop comes; what is not acknowledged then stays pending.
-    /// Errors that waiting cures are waited out; throws the others.
+    /// Errors that waiting cures are waited out; throws the others, and UnfitRow.
     void run(const std::stop_token& stop);
 
   private:

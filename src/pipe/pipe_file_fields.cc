@@ -230,7 +230,7 @@ const PipeField kFields[] = {
      .allowed = kInvalidDates,
      .preset = "\"clamp\"",
      .help = "Penstock's own. Dates that ClickHouse cannot hold: `clamp` takes the nearest one that fits, "
-             "`null` makes them NULL, `error` stops the table, or fails the pipe while it loads. Changed "
+             "`null` makes them NULL, `error` stops the table, in the log and while it loads. Changed "
              "values are counted.",
      .store =
          [](PipeSpec& spec, const json& value) {

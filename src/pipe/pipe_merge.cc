@@ -36,6 +36,12 @@ bool has_column(const ExistingTable& table, const std::string& name, const std::
     });
 }
 
+void drop_own_target(ClickHouseClient& client, const TablePlan& plan, const TableRecord& record) {
+    // Else it is somebody else's by now.
+    if (table_uuid(client, plan.target_database, plan.target_table) == record.target_uuid)
+        drop_table(client, plan.target_database, plan.target_table);
+}
+
 /// Rows of the old target that are marked as deleted and unknown to the new one. They get the version of the
 /// load, below any change to come. May be repeated: what is carried over already is known to the new target.
 void carry_deleted_rows(ClickHouseClient& client, const TablePlan& plan, uint64_t load_version) {
@@ -124,6 +130,9 @@ void exchange_targets(const PipeContext& intake) {
         if (in_place != record.target_uuid) {
             if (in_place.empty()) {
                 rename_table(client, database, plan.target_table, name);
+            } else if (record.stopped_in_load()) {
+                drop_own_target(client, plan, record);
+                continue;
             } else {
                 carry_deleted_rows(client, plan, record.snapshot_version);
                 exchange_tables(client, database, name, plan.target_table);
@@ -141,11 +150,7 @@ void discard_targets(const PipeContext& intake, bool is_resync) {
     for (const TablePlan& plan : intake.plans) {
         if (plan.engine == TableEngine::kNull) continue;
         if (is_resync) {
-            if (table_uuid(client, plan.target_database, plan.target_table) !=
-                records.at(plan.id).target_uuid) {
-                continue;  // somebody else's by now
-            }
-            drop_table(client, plan.target_database, plan.target_table);
+            drop_own_target(client, plan, records.at(plan.id));
         } else if (describe_table(client, plan.target_database, plan.target_table)) {
             truncate_table(client, plan.target_database, plan.target_table);
         }

@@ -23,10 +23,10 @@ void drop_left_over_targets(ClickHouseClient& client, const std::vector<TablePla
                             const std::string& intake_id);
 
 /// For each table of the resync: rows that are only marked as deleted are carried over to the new target,
-/// which takes the old one's name in one step (EXCHANGE TABLES), and the old one is dropped. Materialized
-/// views and grants go by name and stay. May be repeated after a crash anywhere in it: the tables' identities
-/// tell what is done. No flow may write to either target meanwhile. Null engine tables have nothing to
-/// exchange.
+/// which takes the old one's name in one step (EXCHANGE TABLES), and the old one is dropped. A new target
+/// that could not be loaded is dropped instead, where there is an old one. Materialized views and grants go
+/// by name and stay. May be repeated after a crash anywhere in it: the tables' identities tell what is done.
+/// No flow may write to either target meanwhile. Null engine tables have nothing to exchange.
 void exchange_targets(const PipeContext& intake);
 
 /// Drops what an intake has made in ClickHouse: new targets of a resync go; targets of added tables, which

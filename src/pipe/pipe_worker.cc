@@ -41,6 +41,12 @@ TableMapping in_intake(TableMapping mapping, IntakePurpose purpose) {
     return mapping;
 }
 
+/// What was done, and which tables it was not done for.
+std::string with_stopped(const std::string& done, const std::vector<TableRecord>& tables) {
+    const std::string stopped = stopped_text(tables);
+    return stopped.empty() ? done : done + "; " + stopped;
+}
+
 MergedTable merged(bool from_intake, uint32_t index, const TableMapping& mapping) {
     return {from_intake, index, mapping.target_table, mapping_to_json(mapping).dump()};
 }
@@ -165,6 +171,7 @@ void PipeWorker::take_snapshot(const std::stop_token& stop) {
         PipeContext context = context_of(pipe_id_);
         load_snapshot(context, stop);
         if (stop.stop_requested()) return;
+        if (!intake) require_tables();
     }
     if (follows() && is_loaded()) start_flow();
     if (intake) {
@@ -176,32 +183,44 @@ void PipeWorker::take_snapshot(const std::stop_token& stop) {
         if (follows() && !follow_intake(*intake, stop)) return;
         catalog_.set_merging(intake->id);
         if (intake->purpose == IntakePurpose::kResync) {
-            fire(PipeEvent::kSnapshotDoneSwap, "the new targets are level with the old ones");
+            fire(PipeEvent::kSnapshotDoneSwap,
+                 with_stopped("the new targets are level with the old ones", catalog_.tables(intake->id)));
             return;
         }
         if (!finish_merge(stop)) return;
-        fire(snapshot_done_event(mode), "the new tables are loaded and level with the others");
+        require_tables();
+        fire(snapshot_done_event(mode),
+             with_stopped("the new tables are loaded and level with the others", catalog_.tables(pipe_id_)));
         return;
     }
+    require_tables();
     if (follows() && flow_ && !flow_->wait_until_level(stop)) return;
     fire(snapshot_done_event(mode),
-         follows() ? "all tables are loaded and the log is level with them" : "all tables are loaded");
+         with_stopped(
+             follows() ? "the tables are loaded and the log is level with them" : "the tables are loaded",
+             catalog_.tables(pipe_id_)));
 }
 
 /// Follows the log for the intake's tables until they are level with the pipe's own, whose flow is ended
 /// then. Nothing is open on either side afterwards. False on a stop.
 bool PipeWorker::follow_intake(const IntakeRecord& intake, const std::stop_token& stop) {
+    try {
+        if (!all_stopped(catalog_.tables(intake.id))) return follow_until_level(intake, stop);
+    } catch (const Error&) {
+        if (!all_stopped(catalog_.tables(intake.id))) throw;
+    }
+    // They join the pipe as they are, wherever its log is.
+    if (end_flow(intake_replaces_all(intake))) return true;
+    PipeContext own = context_of(pipe_id_);
+    return settle(own, stop);
+}
+
+bool PipeWorker::follow_until_level(const IntakeRecord& intake, const std::stop_token& stop) {
     PipeContext context = intake_context(intake);
     Flow flow(context, catalog_.snapshot_high_position(intake.id), true);
     if (!flow.wait_until_level(stop)) return false;
     const bool replaced = intake_replaces_all(intake), was_flowing = flow_ != nullptr;
-    bool lost = false;
-    if (flow_) {
-        flow_->stop();
-        lost = flow_->has_failed();
-        if (lost && !replaced) flow_->wait(stop);  // throws
-        flow_.reset();
-    }
+    const bool lost = end_flow(replaced);
     if (!lost && !replaced && !catalog_.tables(pipe_id_).empty()) {
         PipeContext own = context_of(pipe_id_);
         if (!settle(own, stop)) return false;
@@ -223,7 +242,7 @@ void PipeWorker::run(const std::stop_token& stop) {
         return;
     }
     const std::vector<TableRecord> tables = catalog_.tables(pipe_id_);
-    if (all_stopped(tables)) throw all_stopped_error(tables);
+    require_tables();
     // Tables that stopped while the pipe was in another state.
     if (std::string stopped = stopped_text(tables); !stopped.empty() && life_.state() == PipeState::kRunning)
         life_.fire(PipeEvent::kRetry, stopped);
@@ -263,7 +282,9 @@ void PipeWorker::modify(const std::stop_token& stop) {
 // Resync: finish_merge has done the work.
 void PipeWorker::resync(const std::stop_token&) {
     if (has_other_work()) return;
-    fire(swapped_event(spec_.settings.mode), "the new targets have taken the place of the old ones");
+    require_tables();
+    fire(swapped_event(spec_.settings.mode),
+         with_stopped("the new targets have taken the place of the old ones", catalog_.tables(pipe_id_)));
 }
 
 void PipeWorker::pause() {
@@ -274,6 +295,15 @@ void PipeWorker::pause() {
 
 void PipeWorker::stop_flows() {
     flow_.reset();
+}
+
+bool PipeWorker::end_flow(bool may_have_failed) {
+    if (!flow_) return false;
+    flow_->stop();
+    const bool failed = flow_->has_failed();
+    if (failed && !may_have_failed) rethrow_flow_failure();
+    flow_.reset();
+    return failed;
 }
 
 void PipeWorker::rethrow_flow_failure() {
@@ -301,11 +331,21 @@ bool PipeWorker::finish_merge(const std::stop_token& stop) {
 
     std::vector<TableMapping> own = recorded_spec(catalog_, pipe_id_, spec_).mappings;
     std::vector<TableMapping> taken = mappings_of(*intake);
+    const std::vector<TableRecord> records = catalog_.tables(intake->id);
     std::vector<MergedTable> tables;
     for (uint32_t i = 0; i < own.size(); ++i) {
         if (!contains(taken, own[i])) tables.push_back(merged(false, i, own[i]));
     }
-    for (uint32_t i = 0; i < taken.size(); ++i) tables.push_back(merged(true, i, taken[i]));
+    for (uint32_t i = 0; i < taken.size(); ++i) {
+        const auto old = std::find_if(own.begin(), own.end(),
+                                      [&](const TableMapping& m) { return same_tables(m, taken[i]); });
+        if (records.at(i).stopped_in_load() && old != own.end()) {  // the old target stays in its place
+            tables.push_back(merged(false, static_cast<uint32_t>(old - own.begin()), *old));
+            tables.back().stop_reason = records[i].stop_reason;
+        } else {
+            tables.push_back(merged(true, i, taken[i]));
+        }
+    }
     catalog_.merge_tables(pipe_id_, intake->id, tables);
     return true;
 }
@@ -336,8 +376,15 @@ bool PipeWorker::needs_setup() const {
 
 bool PipeWorker::is_loaded() const {
     std::vector<TableRecord> tables = catalog_.tables(pipe_id_);
-    return std::all_of(tables.begin(), tables.end(),
-                       [](const TableRecord& table) { return table.load_state == LoadState::kLoaded; });
+    return std::all_of(tables.begin(), tables.end(), [](const TableRecord& t) {
+        return t.load_state == LoadState::kLoaded || t.stopped();
+    });
+}
+
+void PipeWorker::require_tables() const {
+    const std::vector<TableRecord> tables = catalog_.tables(pipe_id_);
+    if (!follows() && !stopped_text(tables).empty()) throw incomplete_load_error(tables);
+    if (all_stopped(tables)) throw all_stopped_error(tables);
 }
 
 bool PipeWorker::intake_replaces_all(const IntakeRecord& intake) const {

@@ -57,7 +57,9 @@ class PipeWorker {
     bool needs_setup() const;
     /// Tables are to be removed or set up before the state's own work: the event for that has been fired.
     bool has_other_work();
-    bool is_loaded() const;
+    bool is_loaded() const;  ///< what is not stopped is
+    /// Throws when no table is left that flows, or, in a pipe that only loads, when one is not loaded.
+    void require_tables() const;
     /// No table of the pipe that flows stays when the intake is merged.
     bool intake_replaces_all(const IntakeRecord& intake) const;
     std::vector<TableMapping> wanted_resync(const PipeRecord& record) const;
@@ -68,6 +70,9 @@ class PipeWorker {
     bool remove_tables(const std::vector<TableMapping>& kept, const std::stop_token& stop);
     bool settle(const PipeContext& context, const std::stop_token& stop);
     bool follow_intake(const IntakeRecord& intake, const std::stop_token& stop);
+    bool follow_until_level(const IntakeRecord& intake, const std::stop_token& stop);
+    /// Ends the flow of the pipe's own tables. True when it had failed; throws its error then, unless it may.
+    bool end_flow(bool may_have_failed);
 
     PipeContext base_context(const std::string& id);
     PipeContext context_of(const std::string& id);

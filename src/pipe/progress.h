@@ -41,6 +41,11 @@ struct Progress {
         std::lock_guard lock(mutex_);
         return stopped_tables_;
     }
+    /// Of either kind; what is waited out first.
+    std::string any_trouble() const {
+        std::lock_guard lock(mutex_);
+        return trouble_.empty() ? stopped_tables_ : trouble_;
+    }
     /// Called with the line when trouble of either kind begins and there was none, and with "" when the last
     /// ends, by the thread that finds out; it does not set trouble itself.
     void watch_trouble(std::function<void(const std::string&)> watcher) {

@@ -9,11 +9,11 @@
 #include <spdlog/spdlog.h>
 
 #include "base/backoff.h"
-#include "decode/text_row.h"
 #include "destination/schema.h"
 #include "pipe/adjusted_counts.h"
 #include "pipe/block_writer.h"
 #include "pipe/load_worker.h"
+#include "pipe/stopped_tables.h"
 #include "source/partition_planner.h"
 #include "source/snapshot_reader.h"
 
@@ -76,7 +76,8 @@ class TableLoader {
         }
     }
 
-    /// Loads the table, or as much as a stop allows.
+    /// Loads the table, or as much as a stop allows, or until a row that cannot be carried takes it out of
+    /// the flow.
     void run(const std::stop_token& stop) {
         Backoff backoff(milliseconds(500), milliseconds(30'000));
         while (!stop.stop_requested()) {
@@ -85,6 +86,9 @@ class TableLoader {
                 tried_ = true;
                 prepare();
                 load_partitions(stop);
+                return;
+            } catch (const UnfitRow& row) {
+                stop_tables(context_, {{.table_index = plan_.id, .reason = row.why.what()}});
                 return;
             } catch (const Error& e) {
                 if (e.disposition() != Disposition::kRetry || stop.stop_requested()) throw;
@@ -216,7 +220,7 @@ class TableLoader {
             std::stop_callback interrupt(stop, [&] { reader.interrupt(); });
             RowStream stream = reader.read(plan_.source, expressions_, partition.predicate);
             while (stream.next()) {
-                decoder.append(stream.values(), stream.lengths(), block);
+                append_row(decoder, stream, block);
                 block.finish_row(version_, false);
                 for (uint32_t i = 0; i < stream.columns(); ++i) bytes += stream.lengths()[i];
                 if (limit_.limits() && ++unpaid_rows >= kRowsBetweenWaits) {
@@ -267,7 +271,7 @@ void load_snapshot(PipeContext& context, std::stop_token stop) {
     for (const TableRecord& table : context.catalog->tables(context.pipe_id)) {
         if (table.load_state == LoadState::kLoaded) {
             context.progress->tables_loaded += 1;
-        } else {
+        } else if (!table.stopped()) {
             pending.push_back(table);
         }
         rows_before += table.rows_loaded;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <spdlog/spdlog.h>
+
 namespace penstock {
 namespace {
 
@@ -19,6 +21,13 @@ size_t count_stopped(const std::vector<TableRecord>& tables) {
 }
 
 }  // namespace
+
+void stop_tables(PipeContext& context, const std::vector<StoppedTable>& stops) {
+    for (const StoppedTable& stop : stops) spdlog::error("table stopped: {}", stop.reason);
+    context.catalog->stop_tables(context.pipe_id, stops);
+    if (context.is_intake) return;
+    context.progress->set_stopped_tables(stopped_text(context.catalog->tables(context.pipe_id)));
+}
 
 std::string stopped_text(const std::vector<TableRecord>& tables) {
     const TableRecord* last = last_stopped(tables);
@@ -38,6 +47,10 @@ Error all_stopped_error(const std::vector<TableRecord>& tables) {
                  (tables.size() == 1 ? "the pipe's only table is stopped: "
                                      : "every table of the pipe is stopped; the last: ") +
                      (last == nullptr ? std::string() : last->stop_reason));
+}
+
+Error incomplete_load_error(const std::vector<TableRecord>& tables) {
+    return Error(Disposition::kFailPipe, "load the tables", stopped_text(tables));
 }
 
 }  // namespace penstock

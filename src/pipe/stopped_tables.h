@@ -1,13 +1,17 @@
 #pragma once
-// What a pipe says about its tables that are out of the flow (see TableRecord::stop_reason). Pure.
+// Tables that are out of the flow (see TableRecord::stop_reason), and what a pipe says about them.
 
 #include <string>
 #include <vector>
 
 #include "base/error.h"
 #include "catalog/records.h"
+#include "pipe/context.h"
 
 namespace penstock {
+
+/// Takes tables out of the flow (Catalog::stop_tables), and tells the log and the pipe's progress.
+void stop_tables(PipeContext& context, const std::vector<StoppedTable>& stops);
 
 /// One line for people; empty when no table is stopped.
 std::string stopped_text(const std::vector<TableRecord>& tables);
@@ -15,5 +19,7 @@ std::string stopped_text(const std::vector<TableRecord>& tables);
 bool all_stopped(const std::vector<TableRecord>& tables);
 /// The error of a pipe whose tables are all stopped: kFailPipe, with the reason of the last one.
 Error all_stopped_error(const std::vector<TableRecord>& tables);
+/// The error of a pipe that only loads and has stopped tables: kFailPipe, with the reason of the last one.
+Error incomplete_load_error(const std::vector<TableRecord>& tables);
 
 }  // namespace penstock

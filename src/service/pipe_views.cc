@@ -127,7 +127,7 @@ json shown_events(const Catalog& catalog, const std::string& pipe_id) {
 
 json shown_progress(const Catalog& catalog, const PipeRecord& record, const PipeRunner& runner, int64_t now) {
     const Progress& progress = runner.progress();
-    const std::string trouble = progress.trouble().empty() ? progress.stopped_tables() : progress.trouble();
+    const std::string trouble = progress.any_trouble();
     const std::optional<Checkpoint> checkpoint = catalog.checkpoint(record.id);
     const std::optional<double> lag = lag_seconds(runner, catalog.batches(record.id, 1), now);
     json shown = {{"state", record.state},

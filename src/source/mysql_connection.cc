@@ -27,7 +27,7 @@ constexpr const char* kSafePlugins =
 constexpr const char* kAllPlugins =
     "mysql_native_password,caching_sha2_password,sha256_password,client_ed25519,mysql_clear_password,dialog";
 
-constexpr unsigned long kLargestPacket = 1UL << 30;  // the protocol's own limit for rows and events
+constexpr unsigned long kLargestPacket = 0xffff'ffff;  // a value has 1 GB at most, a row several of them
 
 /// A file that exists in memory only, for a library that wants the CA certificate as a path.
 class MemoryFile {

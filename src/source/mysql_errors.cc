@@ -126,9 +126,10 @@ std::string hint_of_mysql_error(unsigned number, std::string_view message, std::
                 return "Give each pipe a server id of its own, or leave the setting out";
             }
             if (contains(message, "max_allowed_packet")) {
-                return "An event is larger than the server sends: SET GLOBAL max_allowed_packet = 1073741824 "
-                       "at "
-                       "the source and start the pipe; where that does not help, resync it";
+                return "An event is larger than the source sends (1 GB at most, and an UPDATE holds its row "
+                       "twice): SET GLOBAL max_allowed_packet = 1073741824 there and start the pipe; where "
+                       "that "
+                       "does not help, resync it";
             }
             return "The log before this point is gone from the source: resync the pipe, and keep the log "
                    "longer "

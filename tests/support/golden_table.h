@@ -1,6 +1,6 @@
 #pragma once
-// The table of every type whose binary log was captured (tests/data/binlog), for tests, fuzzers and
-// benchmarks.
+// The tables whose binary log was captured (tests/data/binlog), for tests, fuzzers and benchmarks: "types"
+// has every common type, "newer" those of one flavour.
 
 #include <fstream>
 #include <iterator>
@@ -39,14 +39,14 @@ inline std::vector<std::vector<std::string>> golden_tsv(const std::string& name)
 inline constexpr const char* kGoldenUncopied = "shape";
 
 /// `flavour` is mysql, mariadb or mariadb11.
-inline TableSchema golden_schema(const std::string& flavour) {
+inline TableSchema golden_schema(const std::string& flavour, const std::string& table = "types") {
     TableSchema schema;
     schema.database = "golden";
-    schema.name = "types";
+    schema.name = table;
     schema.storage_engine = "InnoDB";
     schema.key = {0};
     schema.key_is_primary = true;
-    for (const auto& row : golden_tsv(flavour + "/types.columns.tsv")) {
+    for (const auto& row : golden_tsv(flavour + "/" + table + ".columns.tsv")) {
         SourceColumn& column = schema.columns.emplace_back();
         column.name = row.at(0);
         column.column_type = row.at(1);
@@ -58,12 +58,13 @@ inline TableSchema golden_schema(const std::string& flavour) {
     return schema;
 }
 
-inline TablePlan golden_plan(const std::string& flavour, const PipeSpec& spec = {}) {
+inline TablePlan golden_plan(const std::string& flavour, const PipeSpec& spec = {},
+                             const std::string& table = "types") {
     TableMapping mapping;
     mapping.source_database = "golden";
-    mapping.source_table = mapping.target_table = "types";
-    mapping.excluded_columns = {kGoldenUncopied};
-    TableSchema schema = golden_schema(flavour);
+    mapping.source_table = mapping.target_table = table;
+    if (table == "types") mapping.excluded_columns = {kGoldenUncopied};
+    TableSchema schema = golden_schema(flavour, table);
     for (const SourceColumn& column : schema.columns) {
         // MariaDB 11.8 does not log them when a row changes.
         if (column.generated && flavour == "mariadb11") mapping.excluded_columns.push_back(column.name);

@@ -21,21 +21,29 @@ capture() { # NAME: runs NAME.sql in a log of its own
     chmod 644 "$here/$flavour/$1.binlog"
 }
 
+rows_of() { # TABLE: its columns and what is left in it
+    local table="table_schema = 'golden' AND table_name = '$1'" columns
+    client -e "SELECT column_name, column_type, is_nullable, IFNULL(character_set_name, ''), extra
+        FROM information_schema.columns WHERE $table ORDER BY ordinal_position" >"$here/$flavour/$1.columns.tsv"
+    # Values in hexadecimal; of FLOAT and DOUBLE the text itself, which string functions would cut.
+    columns=$(client --init-command="SET group_concat_max_len = 100000" -e "SELECT GROUP_CONCAT(
+        CASE WHEN data_type IN ('float', 'double') THEN CONCAT('\`', column_name, '\` + 0E0')
+             WHEN data_type LIKE '%blob' OR data_type LIKE '%binary' OR data_type LIKE '%string' OR data_type LIKE '%polygon'
+                 OR data_type LIKE '%point' OR data_type LIKE 'geom%' OR data_type = 'vector'
+                 THEN CONCAT('HEX(\`', column_name, '\`)')
+             WHEN data_type = 'bit' THEN CONCAT('HEX(CONVERT(\`', column_name, '\` + 0 USING utf8mb4))')
+             ELSE CONCAT('HEX(CONVERT(\`', column_name, '\` USING utf8mb4))') END
+        ORDER BY ordinal_position SEPARATOR ', ')
+        FROM information_schema.columns WHERE $table AND column_name <> 'shape'")
+    client --init-command="SET time_zone = '+00:00', sql_mode = ''" \
+        -e "SELECT $columns FROM golden.$1 ORDER BY id" >"$here/$flavour/$1.rows.tsv"
+}
+
 mkdir -p "$here/$flavour"
 client -e "DROP DATABASE IF EXISTS golden"
 if [ "$flavour" = mysql ]; then client -e "RESET BINARY LOGS AND GTIDS"; else client -e "RESET MASTER"; fi
 capture types types.sql
-table="table_schema = 'golden' AND table_name = 'types'"
-client -e "SELECT column_name, column_type, is_nullable, IFNULL(character_set_name, ''), extra
-    FROM information_schema.columns WHERE $table ORDER BY ordinal_position" >"$here/$flavour/types.columns.tsv"
-# Values in hexadecimal; of FLOAT and DOUBLE the text itself, which string functions would cut.
-columns=$(client --init-command="SET group_concat_max_len = 100000" -e "SELECT GROUP_CONCAT(
-    CASE WHEN data_type IN ('float', 'double') THEN CONCAT('\`', column_name, '\` + 0E0')
-         WHEN data_type LIKE '%blob' OR data_type LIKE '%binary' THEN CONCAT('HEX(\`', column_name, '\`)')
-         WHEN data_type = 'bit' THEN CONCAT('HEX(CONVERT(\`', column_name, '\` + 0 USING utf8mb4))')
-         ELSE CONCAT('HEX(CONVERT(\`', column_name, '\` USING utf8mb4))') END
-    ORDER BY ordinal_position SEPARATOR ', ')
-    FROM information_schema.columns WHERE $table AND data_type <> 'point'")
-client --init-command="SET time_zone = '+00:00', sql_mode = ''" \
-    -e "SELECT $columns FROM golden.types ORDER BY id" >"$here/$flavour/types.rows.tsv"
+rows_of types
+capture newer "newer_$flavour.sql"
+rows_of newer
 capture events "events_${flavour%11}.sql"
