@@ -19,7 +19,7 @@ class Backlog:
 
     def __init__(self, lab, source, scale):
         self.lab, self.source, self.scale = lab, source, scale
-        self.tables, self.rows = ["changed"], 0
+        self.tables, self.rows, self.options = ["changed"], 0, []
 
     def scaled(self, rows):
         return max(1000, int(rows * self.scale))
@@ -108,6 +108,7 @@ class HugeTransaction(Backlog):
     def prepare(self):
         super().prepare()
         self.rows = self.scaled(20_000_000)
+        self.options = ["--memory-mb", "256"]
         data.create(self.source, "staged", TABLE)
         data.fill(self.lab, self.source, "staged", data.SYSBENCH[1], min(self.rows, 1_000_000))
 
@@ -130,7 +131,7 @@ class Drain:
         mappings = [{"sourceTable": table, "targetTable": table, "tableEngine": engine}
                     for table in [*self.backlog.tables, MARKER]]
         pipe = Pipe(self.lab, self.source, data.DATABASE, mappings,
-                    {"replicationMode": "cdc_only", "syncIntervalSeconds": 1})
+                    {"replicationMode": "cdc_only", "syncIntervalSeconds": 1}, self.backlog.options)
         self.clickhouse.drop_database(data.DATABASE)
         pipe.start()
         pipe.wait_for_state("Running")

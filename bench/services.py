@@ -137,4 +137,34 @@ def idle(lab, name, scale, repetitions, folder):
     results.report(name, [run], folder=folder, scale=scale)
 
 
-WORKLOADS = {"latency": latency, "catch-up-under-load": catch_up, "idle-100-pipes": idle}
+def many_tables(lab, name, scale, repetitions, folder):
+    """15,000 tables in one pipe of 256 MB: loaded, then a change in each. Memory is what is looked at."""
+    del repetitions
+    count = max(10, int(15_000 * scale))
+    clickhouse = lab.clickhouse
+    for source in lab.sources.values():
+        tables = [f"t{i}" for i in range(count)]
+        source.sql(f"CREATE DATABASE {data.DATABASE}")
+        source.sql("SET sql_log_bin = 0;" + "".join(
+            f"CREATE TABLE {table} (id INT PRIMARY KEY, v VARCHAR(100) NOT NULL);"
+            f"INSERT INTO {table} VALUES (1, REPEAT('a', 100)), (2, REPEAT('b', 100));" for table in tables), data.DATABASE)
+        clickhouse.drop_database(data.DATABASE)
+        pipe = Pipe(lab, source, data.DATABASE, tables, {"replicationMode": "cdc", "syncIntervalSeconds": 1},
+                    ["--memory-mb", "256"])
+        with Measurement({source.name: source.pid, "clickhouse": clickhouse.pid}) as measured:
+            measured.add("pipe", pipe.start())
+            pipe.wait_for_state("Running")
+            source.sql("BEGIN;" + "".join(f"UPDATE {table} SET v = REPEAT('c', 100) WHERE id = 1;" for table in tables) + "COMMIT;",
+                       data.DATABASE)
+            until(lambda: f'"updated":{count}' in pipe.last_line(), pipe.process)
+        measured.used["pipe"] = pipe.stop()
+        found = clickhouse.query(f"SELECT count(), countIf(v = repeat('c', 100)) FROM merge('{data.DATABASE}', '^t') FINAL")
+        if found != f"{2 * count}\t{count}":
+            raise RuntimeError(f"the tables hold other rows: {found}")
+        clickhouse.drop_database(data.DATABASE)
+        source.sql(f"DROP DATABASE {data.DATABASE}")
+        results.report(f"{name}-{source.name}", [{"contender": "pipe of 256 MB", "rows": 3 * count, **measured.result()}],
+                       folder=folder, scale=scale)
+
+
+WORKLOADS = {"many-tables": many_tables, "latency": latency, "catch-up-under-load": catch_up, "idle-100-pipes": idle}
