@@ -188,15 +188,27 @@ TEST_F(CommandLine, WatchesUntilAStateAndEndsWhenThePipeFails) {
     EXPECT_EQ(run({"pipe", "watch", "watched"}).exit_code, 1);  // Failed already
 }
 
-TEST_F(CommandLine, SaysWhyAPipeThatWasWaitedForFailed) {
+TEST_F(CommandLine, SaysWhyAPipeThatWasWaitedForIsDegradedOrFailed) {
     MysqlConnection connection = MysqlConnection::open(source_);
-    connection.execute(
-        fmt::format("ALTER TABLE {}.items ADD d DATE NOT NULL DEFAULT '0000-00-00'", database_));
-    const Finished failed =
-        run({"pipe", "create", pipe_file("doomed", {{"settings", {{"invalidDates", "error"}}}}), "--wait"});
+    auto spoil = [&](const char* table) {
+        connection.execute(
+            fmt::format("ALTER TABLE {}.{} ADD d DATE NOT NULL DEFAULT '0000-00-00'", database_, table));
+    };
+    auto create = [&](const char* name) {
+        return run({"pipe", "create", pipe_file(name, {{"settings", {{"invalidDates", "error"}}}}), "--wait"});
+    };
+    spoil("items");
+    const Finished degraded = create("limping");
+    EXPECT_EQ(degraded.exit_code, 1);
+    EXPECT_NE(degraded.out.find("limping is Degraded: "), std::string::npos) << degraded.out << degraded.err;
+    EXPECT_NE(degraded.out.find("items"), std::string::npos) << degraded.out;
+    ASSERT_EQ(run({"pipe", "delete", "limping", "--yes", "--wait"}).exit_code, 0);
+
+    spoil("orders");
+    const Finished failed = create("doomed");
     EXPECT_EQ(failed.exit_code, 1);
     EXPECT_NE(failed.out.find("doomed is Failed: "), std::string::npos) << failed.out << failed.err;
-    EXPECT_NE(failed.out.find("items"), std::string::npos) << failed.out;
+    EXPECT_NE(failed.out.find("every table of the pipe is stopped"), std::string::npos) << failed.out;
 }
 
 TEST_F(CommandLine, EndsWithCtrlCAndLeavesThePipeAlone) {

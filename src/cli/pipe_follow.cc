@@ -123,6 +123,7 @@ FollowEnd follow_pipe(ApiSession& api, const std::string& name, const std::strin
                 !goal.settled || std::none_of(tables.begin(), tables.end(), table_is_loading);
             end.reached = end.reached || (goal.reached.contains(end.state) && settled);
             if (end.reached || goal.failed.contains(end.state)) break;
+            if (goal.settled && settled && std::any_of(tables.begin(), tables.end(), table_is_stopped)) break;
         } catch (const Error& e) {
             const auto* answer = dynamic_cast<const ApiAnswerError*>(&e);
             if (answer != nullptr && answer->status() == 404) {

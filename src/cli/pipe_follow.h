@@ -13,7 +13,9 @@ namespace penstock {
 struct FollowGoal {
     std::set<std::string> reached{};  ///< states that end it well
     std::set<std::string> failed{};   ///< states that end it badly
-    bool settled = false;  ///< `reached` counts only when no table is being loaded or resynced any more
+    /// `reached` counts only when no table is being loaded or resynced any more; a stopped one ends it badly
+    /// then, as it stays stopped.
+    bool settled = false;
     bool gone = false;     ///< it ends well when the pipe is no more
     std::string passed{};  ///< a state that ends it well also when it was only passed through
 };

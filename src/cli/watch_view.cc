@@ -52,6 +52,10 @@ bool table_is_loading(const json& table) {
     return flag_at(table, "resyncing") || state == "Setup" || state == "Snapshot" || state == "Resync";
 }
 
+bool table_is_stopped(const json& table) {
+    return !text_at(table, "/error").empty();
+}
+
 void WatchView::add(const json& progress, const json& tables, double now_seconds) {
     progress_ = progress;
     changes_.add(changes_of(progress), now_seconds);

@@ -13,6 +13,8 @@ namespace penstock {
 
 /// True while the table of a pipe (as the API shows it) is being loaded or put in place.
 bool table_is_loading(const ApiClient::json& table);
+/// True when the table is out of the flow until it is resynced.
+bool table_is_stopped(const ApiClient::json& table);
 
 /// What a person sees of a pipe at work. Knows the past only for rates. Pure.
 class WatchView {
