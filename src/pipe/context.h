@@ -45,7 +45,7 @@ inline size_t load_block_bytes(const PipeContext& context) {
     const SourceSettings& settings = context.spec.settings;
     const size_t workers = size_t{settings.initial_load_parallelism} * settings.snapshot_parallel_tables;
     return std::clamp<size_t>(flow_block_bytes(context) / std::max<size_t>(workers, 1), size_t{64} << 10,
-                              size_t{8} << 20);
+                              size_t{2} << 20);
 }
 
 /// Rows of such a table stay as they were inserted: a row inserted twice stays twice.
