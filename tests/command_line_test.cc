@@ -195,7 +195,8 @@ TEST_F(CommandLine, SaysWhyAPipeThatWasWaitedForIsDegradedOrFailed) {
             fmt::format("ALTER TABLE {}.{} ADD d DATE NOT NULL DEFAULT '0000-00-00'", database_, table));
     };
     auto create = [&](const char* name) {
-        return run({"pipe", "create", pipe_file(name, {{"settings", {{"invalidDates", "error"}}}}), "--wait"});
+        return run(
+            {"pipe", "create", pipe_file(name, {{"settings", {{"invalidDates", "error"}}}}), "--wait"});
     };
     spoil("items");
     const Finished degraded = create("limping");

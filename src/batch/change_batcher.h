@@ -85,6 +85,8 @@ class ChangeBatcher {
     bool at_commit_edge() const { return !in_transaction_; }
     /// Row changes in the open batch.
     uint64_t open_rows() const { return next_version_ - batch_first_version_; }
+    /// When the newest transaction was committed, by the source's clock, in Unix seconds; 0 before the first.
+    uint32_t last_commit_time() const { return last_commit_time_; }
     /// The position moved since the last close.
     bool moved() const { return moved_; }
     /// Replaying: close only when this says so (must_close_now), whatever the clock or row count say.

@@ -13,6 +13,7 @@
 #include "base/backoff.h"
 #include "base/byte_queue.h"
 #include "batch/change_batcher.h"
+#include "pipe/batch_due.h"
 #include "pipe/chunk_applier.h"
 #include "pipe/prepared_reader.h"
 #include "pipe/stopped_tables.h"
@@ -152,7 +153,7 @@ class Session {
         const EventParser::Take take_event = [&](const Event& event) {
             batcher.feed(event, parser.header());
             if (batcher.wanted()) queue_open = read_prepared(batcher, stop) && queue_open;
-            const bool close = should_close(batcher, opened);
+            const bool close = should_close(batcher, opened, !std::holds_alternative<HeartbeatEvent>(event));
             if (!close && !batcher.budget_reached()) return;
             queue_open = hand_over(batcher, close) && queue_open;
             ended_ = close && batcher.all_stopped();
@@ -198,16 +199,20 @@ class Session {
     }
 
     /// A batch closes between transactions, when it is full or due; a replayed one where it closed before.
-    bool should_close(const ChangeBatcher& batcher, Clock::time_point opened) const {
+    bool should_close(const ChangeBatcher& batcher, Clock::time_point opened, bool more_waits) const {
         if (batcher.replaying()) return batcher.must_close_now();
         if (!batcher.at_commit_edge()) return false;
         if (batcher.all_stopped()) return true;
         if (batcher.budget_reached()) return true;
-        // While ClickHouse takes what it has, the batch goes on growing: a few large parts cost it less than
-        // many small ones.
-        if (under_way_ > 0) return false;
-        return batcher.open_rows() >= context_.spec.settings.pull_batch_size ||
-               (batcher.moved() && Clock::now() >= opened + interval());
+        const auto now = std::chrono::system_clock::now().time_since_epoch();
+        OpenBatch batch{.rows = batcher.open_rows(),
+                        .moved = batcher.moved(),
+                        .earlier_under_way = under_way_ > 0,
+                        .more_waits = more_waits,
+                        .open_for = std::chrono::duration_cast<milliseconds>(Clock::now() - opened),
+                        .age = std::chrono::duration_cast<std::chrono::seconds>(now) -
+                               std::chrono::seconds(batcher.last_commit_time())};
+        return is_due(batch, context_.spec.settings.pull_batch_size, interval());
     }
 
     /// False when the other side has ended.
