@@ -169,6 +169,7 @@ void PipeWorker::take_snapshot(const std::stop_token& stop) {
     const bool replaced = intake && intake_replaces_all(*intake);
     if (!is_loaded() && !replaced) {
         PipeContext context = context_of(pipe_id_);
+        stop_lost_targets(context);
         load_snapshot(context, stop);
         if (stop.stop_requested()) return;
         if (!intake) require_tables();
@@ -489,13 +490,6 @@ PipeContext PipeWorker::context_of(const std::string& id) {
     context.spec = recorded_spec(catalog_, id, spec_);
     if (context.spec.mappings.empty()) return context;
     context.plans = load_plans(catalog_, id, spec_, has_time64_);
-    ClickHouseClient client(destination_);
-    for (const TablePlan& plan : context.plans) {
-        if (check_target(client, plan)) continue;
-        throw Error(Disposition::kFailPipe, "find the target",
-                    "table " + plan.target_database + "." + plan.target_table + " is gone",
-                    "Resync the pipe, or restore the table");
-    }
     MysqlConnection connection = MysqlConnection::open(spec_.source);
     context.source_info = read_server_info(connection);
     return context;
