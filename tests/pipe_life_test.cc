@@ -367,6 +367,38 @@ TEST_P(PipeLife, SettingsAndCredentialsChangeInPlace) {
     EXPECT_EQ(serve_.log().find("first-secret-1"), std::string::npos);
 }
 
+TEST_P(PipeLife, ATableIsAddedAgainOnlyWhenItsRemovalIsDone) {
+    source_ = account_of_its_own(GetParam(), "added_again");
+    std::string id = serve_.create(body({"by_int", "by_pair"}));
+    ASSERT_TRUE(serve_.wait_for_state(id, "Running")) << serve_.log();
+    // The removal cannot be done while the source does not let the pipe in.
+    connection_->execute("ALTER USER 'added_again'@'%' ACCOUNT LOCK");
+    ASSERT_EQ(serve_
+                  .call("PATCH", "/clickpipes/" + id,
+                        patch({{"tableMappingsToRemove", {mapping(database_, "by_pair")}}}))
+                  .status,
+              200);
+    ASSERT_EQ(command(id, "stop").status, 200);
+    ASSERT_TRUE(serve_.wait_for_state(id, "Paused")) << serve_.log();
+    connection_->execute("ALTER USER 'added_again'@'%' ACCOUNT UNLOCK");
+
+    target("TRUNCATE TABLE by_pair");
+    const json add = patch({{"tableMappingsToAdd", {mapping(database_, "by_pair")}}});
+    Answer early = serve_.call("PATCH", "/clickpipes/" + id, add);
+    EXPECT_EQ(early.status, 400);
+    EXPECT_NE(early.error().find("tableMappingsToAdd: the removal of by_pair is not done yet"),
+              std::string::npos)
+        << early.error();
+    ASSERT_EQ(command(id, "start").status, 200);
+    Answer added;
+    ASSERT_TRUE(serve_.wait_until([&] {
+        added = serve_.call("PATCH", "/clickpipes/" + id, add);
+        return added.status == 200;
+    })) << added.error();
+    ASSERT_TRUE(serve_.wait_for_state(id, "Running")) << serve_.log();
+    expect_equal(id);
+}
+
 TEST_P(PipeLife, ALostSourceIsShownAsDegradedAndPasses) {
     source_ = account_of_its_own(GetParam(), "lost_source");
     std::string id = serve_.create(body({"by_int"}));
