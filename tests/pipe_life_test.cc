@@ -89,6 +89,7 @@ class PipeLife : public testing::TestWithParam<const char*> {
     std::string database_;
     std::optional<MysqlConnection> connection_;
     ServeProcess serve_;
+    int number_ = 0;
 };
 
 TEST_P(PipeLife, TablesAreAddedAndRemovedWhileTheOthersFlow) {
@@ -173,6 +174,32 @@ TEST_P(PipeLife, AResyncLeavesTheTargetReadableAtEveryMoment) {
     connection_->execute("INSERT INTO " + database_ + ".by_int (id) VALUES (4000000)");
     ASSERT_TRUE(serve_.wait_until_caught_up(id, source_));
     EXPECT_EQ(target("SELECT count() FROM seen WHERE id = 4000000"), "1");
+}
+
+TEST_P(PipeLife, AViewSeesEveryChangeOnceAcrossAResync) {
+    for (const std::vector<std::string>& resynced : {std::vector<std::string>{}, {"by_int"}}) {
+        std::string id =
+            serve_.create(body({"by_int", "by_pair"}, {{"settings", {{"syncIntervalSeconds", 60}}}}));
+        ASSERT_TRUE(serve_.wait_for_state(id, "Running")) << serve_.log();
+        target("CREATE TABLE seen (id Int64) ENGINE = MergeTree ORDER BY id");
+        target("CREATE MATERIALIZED VIEW feed TO seen AS SELECT id FROM by_int");
+        // Changes that wait for the sync interval when the resync begins, and are in its new target.
+        for (int i = 0; i < 10; ++i) {
+            connection_->execute(
+                fmt::format("INSERT INTO {}.by_int (id) VALUES ({})", database_, 5'000'000 + ++number_));
+        }
+        uint64_t before = last_event(id);
+        ASSERT_EQ(command(id, "resync", resynced.empty() ? json(nullptr) : json(resynced)).status, 200);
+        ASSERT_TRUE(serve_.wait_until([&] { return way(id, before).ends_with("Resync Running"); }))
+            << serve_.log();
+        EXPECT_EQ(target(fmt::format("SELECT count(), uniqExact(id) FROM seen WHERE id > {}",
+                                     5'000'000 + number_ - 10)),
+                  "10\t10");
+        ASSERT_EQ(serve_.call("DELETE", "/clickpipes/" + id).status, 200);
+        for (const char* name : {"feed", "seen", "by_int", "by_pair"}) {
+            target(fmt::format("DROP TABLE {} SYNC", name));
+        }
+    }
 }
 
 TEST_P(PipeLife, AResyncLeadsOutOfFailedWithTheNewDefinition) {

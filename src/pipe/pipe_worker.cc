@@ -232,7 +232,25 @@ bool PipeWorker::follow_until_level(const IntakeRecord& intake, const std::stop_
     const bool must_pass = !replaced || (was_flowing && !lost);
     if (own && must_pass && !flow.wait_until_reached(own->position, stop)) return false;
     flow.stop();
-    return settle(context, stop);
+    if (!settle(context, stop)) return false;
+    if (intake.purpose != IntakePurpose::kResync || !was_flowing || lost) return true;
+    return catch_up(catalog_.checkpoint(intake.id).value().position, replaced, stop);
+}
+
+/// What the new targets hold already reaches the old ones too: views on them would miss it else, because they
+/// see what comes after the exchange only. False on a stop.
+bool PipeWorker::catch_up(const Position& position, bool may_fail, const std::stop_token& stop) {
+    try {
+        PipeContext own = context_of(pipe_id_);
+        FlowSignals signals;
+        signals.until = position;
+        signals.hurry = true;
+        follow_changes(own, stop, signals);
+    } catch (const Error& e) {
+        if (!may_fail || e.disposition() == Disposition::kRetry) throw;
+        spdlog::warn("{}; its tables are replaced", e.what());
+    }
+    return !stop.stop_requested();
 }
 
 // Running and Degraded: changes flow.
