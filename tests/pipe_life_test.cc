@@ -89,6 +89,7 @@ class PipeLife : public testing::TestWithParam<const char*> {
     std::string database_;
     std::optional<MysqlConnection> connection_;
     ServeProcess serve_;
+    int number_ = 0;
 };
 
 TEST_P(PipeLife, TablesAreAddedAndRemovedWhileTheOthersFlow) {
@@ -173,6 +174,32 @@ TEST_P(PipeLife, AResyncLeavesTheTargetReadableAtEveryMoment) {
     connection_->execute("INSERT INTO " + database_ + ".by_int (id) VALUES (4000000)");
     ASSERT_TRUE(serve_.wait_until_caught_up(id, source_));
     EXPECT_EQ(target("SELECT count() FROM seen WHERE id = 4000000"), "1");
+}
+
+TEST_P(PipeLife, AViewSeesEveryChangeOnceAcrossAResync) {
+    for (const std::vector<std::string>& resynced : {std::vector<std::string>{}, {"by_int"}}) {
+        std::string id =
+            serve_.create(body({"by_int", "by_pair"}, {{"settings", {{"syncIntervalSeconds", 60}}}}));
+        ASSERT_TRUE(serve_.wait_for_state(id, "Running")) << serve_.log();
+        target("CREATE TABLE seen (id Int64) ENGINE = MergeTree ORDER BY id");
+        target("CREATE MATERIALIZED VIEW feed TO seen AS SELECT id FROM by_int");
+        // Changes that wait for the sync interval when the resync begins, and are in its new target.
+        for (int i = 0; i < 10; ++i) {
+            connection_->execute(
+                fmt::format("INSERT INTO {}.by_int (id) VALUES ({})", database_, 5'000'000 + ++number_));
+        }
+        uint64_t before = last_event(id);
+        ASSERT_EQ(command(id, "resync", resynced.empty() ? json(nullptr) : json(resynced)).status, 200);
+        ASSERT_TRUE(serve_.wait_until([&] { return way(id, before).ends_with("Resync Running"); }))
+            << serve_.log();
+        EXPECT_EQ(target(fmt::format("SELECT count(), uniqExact(id) FROM seen WHERE id > {}",
+                                     5'000'000 + number_ - 10)),
+                  "10\t10");
+        ASSERT_EQ(serve_.call("DELETE", "/clickpipes/" + id).status, 200);
+        for (const char* name : {"feed", "seen", "by_int", "by_pair"}) {
+            target(fmt::format("DROP TABLE {} SYNC", name));
+        }
+    }
 }
 
 TEST_P(PipeLife, AResyncLeadsOutOfFailedWithTheNewDefinition) {
@@ -365,6 +392,38 @@ TEST_P(PipeLife, SettingsAndCredentialsChangeInPlace) {
     ASSERT_TRUE(serve_.wait_for_state(id, "Running")) << serve_.log();  // an edit of a paused pipe resumes it
     expect_equal(id);
     EXPECT_EQ(serve_.log().find("first-secret-1"), std::string::npos);
+}
+
+TEST_P(PipeLife, ATableIsAddedAgainOnlyWhenItsRemovalIsDone) {
+    source_ = account_of_its_own(GetParam(), "added_again");
+    std::string id = serve_.create(body({"by_int", "by_pair"}));
+    ASSERT_TRUE(serve_.wait_for_state(id, "Running")) << serve_.log();
+    // The removal cannot be done while the source does not let the pipe in.
+    connection_->execute("ALTER USER 'added_again'@'%' ACCOUNT LOCK");
+    ASSERT_EQ(serve_
+                  .call("PATCH", "/clickpipes/" + id,
+                        patch({{"tableMappingsToRemove", {mapping(database_, "by_pair")}}}))
+                  .status,
+              200);
+    ASSERT_EQ(command(id, "stop").status, 200);
+    ASSERT_TRUE(serve_.wait_for_state(id, "Paused")) << serve_.log();
+    connection_->execute("ALTER USER 'added_again'@'%' ACCOUNT UNLOCK");
+
+    target("TRUNCATE TABLE by_pair");
+    const json add = patch({{"tableMappingsToAdd", {mapping(database_, "by_pair")}}});
+    Answer early = serve_.call("PATCH", "/clickpipes/" + id, add);
+    EXPECT_EQ(early.status, 400);
+    EXPECT_NE(early.error().find("tableMappingsToAdd: the removal of by_pair is not done yet"),
+              std::string::npos)
+        << early.error();
+    ASSERT_EQ(command(id, "start").status, 200);
+    Answer added;
+    ASSERT_TRUE(serve_.wait_until([&] {
+        added = serve_.call("PATCH", "/clickpipes/" + id, add);
+        return added.status == 200;
+    })) << added.error();
+    ASSERT_TRUE(serve_.wait_for_state(id, "Running")) << serve_.log();
+    expect_equal(id);
 }
 
 TEST_P(PipeLife, ALostSourceIsShownAsDegradedAndPasses) {

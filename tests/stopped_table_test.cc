@@ -331,6 +331,50 @@ TEST_P(StoppedTable, APipeWhoseOnlyTableCannotBeLoadedFails) {
     expect_equal();
 }
 
+TEST_P(StoppedTable, ATargetThatIsGoneStopsItsTableAlone) {
+    json body =
+        pipe_body(database_, source_, database_, {"a", "b"}, {{"settings", {{"syncIntervalSeconds", 1}}}});
+    body["source"]["mysql"]["tableMappings"][1]["tableEngine"] = "MergeTree";  // a row sent twice stays twice
+    id_ = serve_.create(body);
+    ASSERT_TRUE(serve_.wait_for_state(id_, "Running")) << serve_.log();
+    ClickHouseClient client(clickhouse_endpoint());
+    // Both tables in one transaction, so that they are in one batch.
+    const auto change_both = [&] {
+        connection_->execute("BEGIN");
+        connection_->execute("UPDATE a SET v = v + 1");
+        connection_->execute("INSERT INTO b (v) VALUES (500)");
+        connection_->execute("COMMIT");
+    };
+    const auto lose_a = [&](const char* statement, const char* reason) {
+        client.query(fmt::format(fmt::runtime(statement), database_));
+        change_both();
+        ASSERT_TRUE(serve_.wait_for_state(id_, "Degraded")) << serve_.log();
+        ASSERT_TRUE(serve_.wait_until([&] { return table("a")["error"].is_string(); })) << serve_.log();
+        EXPECT_EQ(table("a")["state"], "Failed");
+        EXPECT_NE(table("a")["error"].get<std::string>().find(reason), std::string::npos) << table("a");
+        expect_b_flows();
+    };
+    lose_a("DROP TABLE {}.a SYNC", "is gone");
+    serve_.kill();
+    serve_.start();
+    expect_b_flows();
+    ASSERT_EQ(command("resync", {"a"}).status, 200);
+    ASSERT_TRUE(serve_.wait_for_state(id_, "Running")) << serve_.log();
+    EXPECT_TRUE(table("a")["error"].is_null());
+
+    lose_a("ALTER TABLE {}.a DROP COLUMN w", "does not fit");
+    ASSERT_EQ(command("resync", {"a"}).status, 200);
+    ASSERT_TRUE(serve_.wait_for_state(id_, "Running")) << serve_.log();
+
+    client.query("DROP TABLE " + database_ + ".a SYNC");
+    json source = {{"host", source_.host}, {"port", source_.port}};
+    source["tableMappingsToRemove"] = {mapping(database_, "a")};
+    ASSERT_EQ(serve_.call("PATCH", "/clickpipes/" + id_, {{"source", {{"mysql", source}}}}).status, 200);
+    ASSERT_TRUE(serve_.wait_for_state(id_, "Running")) << serve_.log();
+    expect_b_flows();
+    EXPECT_EQ(client.query("SELECT count() FROM " + database_ + ".b WHERE v = 500"), "2");
+}
+
 INSTANTIATE_TEST_SUITE_P(Servers, StoppedTable, testing::Values("MYSQL", "MARIADB"),
                          [](const auto& instance) { return std::string(instance.param); });
 

@@ -293,14 +293,20 @@ std::vector<std::string> differences(const TablePlan& plan, const ExistingTable&
     return found;
 }
 
+std::string problem_with_target(ClickHouseClient& client, const TablePlan& plan) {
+    const std::string name = quoted_target(plan.target_database, plan.target_table);
+    const std::optional<ExistingTable> table =
+        describe_table(client, plan.target_database, plan.target_table);
+    if (!table) return name + " is gone";
+    const std::vector<std::string> found = differences(plan, *table);
+    return found.empty() ? "" : fmt::format("{} does not fit: {}", name, fmt::join(found, "; "));
+}
+
 bool check_target(ClickHouseClient& client, const TablePlan& plan) {
-    std::optional<ExistingTable> table = describe_table(client, plan.target_database, plan.target_table);
-    if (!table) return false;
-    std::vector<std::string> found = differences(plan, *table);
-    if (found.empty()) return true;
-    throw Error(Disposition::kFailPipe, "check the target",
-                fmt::format("{} does not fit: {}", quoted_target(plan.target_database, plan.target_table),
-                            fmt::join(found, "; ")),
+    if (!describe_table(client, plan.target_database, plan.target_table)) return false;
+    const std::string problem = problem_with_target(client, plan);
+    if (problem.empty()) return true;
+    throw Error(Disposition::kFailPipe, "check the target", problem,
                 "Change or drop it, or choose another targetTable")
         .at_table(plan.source.qualified_name());
 }

@@ -66,6 +66,8 @@ std::vector<std::string> differences(const TablePlan& plan, const ExistingTable&
 /// every difference: columns that are missing, of another type, or extra without a default; another engine
 /// or, for ReplacingMergeTree, another sorting key or version column.
 bool check_target(ClickHouseClient& client, const TablePlan& plan);
+/// Why rows of the plan cannot go into its target: it is gone, or does not fit. Empty when they can.
+std::string problem_with_target(ClickHouseClient& client, const TablePlan& plan);
 
 uint64_t count_rows(ClickHouseClient& client, const std::string& database, const std::string& table);
 void truncate_table(ClickHouseClient& client, const std::string& database, const std::string& table);

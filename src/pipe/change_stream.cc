@@ -43,6 +43,8 @@ class Session {
     void run() {
         read_start();
         if (signals_.only_settle && !replay_) return;
+        has_ended_ = is_end(start_.position);
+        if (has_ended_) return;
         if (!signals_.only_settle) require_a_table_that_flows();
         // A heartbeat closes what is due when nothing else comes.
         BinlogStreamOptions options;
@@ -81,9 +83,15 @@ class Session {
         if (ended_ && !signals_.only_settle) require_a_table_that_flows();
     }
 
+    /// FlowSignals::until is reached.
+    bool has_ended() const { return has_ended_; }
     bool made_progress() const { return made_progress_; }
 
   private:
+    bool is_end(const Position& position) const {
+        return !signals_.until.none() && position.reached(signals_.until);
+    }
+
     /// Checkpoint, replay and the tables with what is loaded already.
     void read_start() {
         Catalog& catalog = *context_.catalog;
@@ -103,6 +111,7 @@ class Session {
             spdlog::info("replaying batch {} (versions {} to {})", intent->batch, intent->first_version,
                          intent->last_version);
         }
+        if (!context_.is_intake) stop_lost_targets(context_);
         for (const TableRecord& table : catalog.tables(context_.pipe_id)) {
             MappedTable& mapped = tables_.emplace_back();
             mapped.plan = &context_.plans[table.table_index];
@@ -203,7 +212,7 @@ class Session {
         if (batcher.replaying()) return batcher.must_close_now();
         if (!batcher.at_commit_edge()) return false;
         if (batcher.all_stopped()) return true;
-        if (batcher.budget_reached()) return true;
+        if (batcher.budget_reached() || is_end(batcher.position())) return true;
         const auto now = std::chrono::system_clock::now().time_since_epoch();
         OpenBatch batch{.rows = batcher.open_rows(),
                         .moved = batcher.moved(),
@@ -243,7 +252,8 @@ class Session {
             made_progress_ = true;
             if (!closes) continue;
             if (signals_.acknowledged) signals_.acknowledged(to);
-            if (signals_.only_settle) {
+            has_ended_ = is_end(to);
+            if (signals_.only_settle || has_ended_) {
                 queue_.cancel();
                 return;
             }
@@ -266,7 +276,7 @@ class Session {
     size_t budget_seen_ = 0;
     bool ended_ = false;                // no table is left that flows, and all of before is handed over
     std::atomic<size_t> under_way_{0};  // chunks handed over and not applied yet
-    std::atomic<bool> made_progress_{false};
+    std::atomic<bool> made_progress_{false}, has_ended_{false};
 };
 
 }  // namespace
@@ -278,7 +288,7 @@ void follow_changes(PipeContext& context, std::stop_token stop, FlowSignals& sig
         Session session(context, stop, signals);
         try {
             session.run();
-            if (signals.only_settle) return;
+            if (signals.only_settle || session.has_ended()) return;
         } catch (const Error& e) {
             if (stop.stop_requested() && e.disposition() == Disposition::kRetry) return;
             if (e.disposition() != Disposition::kRetry) throw;

@@ -16,6 +16,7 @@ struct FlowSignals {
     std::function<void(const Position&)> acknowledged;
     std::atomic<bool> hurry{false};  ///< close batches within a second, whatever the sync interval
     bool only_settle = false;        ///< return as soon as no batch is open
+    Position until{};  ///< if any: return when everything up to it, and nothing beyond, is acknowledged
 };
 
 /// Follows the log from the catalog's checkpoint until a stop is requested; on a stop the batch being

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <thread>
 
+#include "destination/schema.h"
 #include "pipe/stopped_tables.h"
 
 namespace penstock {
@@ -71,7 +72,7 @@ void ChunkApplier::insert_blocks(const Chunk& chunk) {
     auto work = [&](BlockWriter& writer) {
         try {
             for (size_t i; (i = next++) < chunk.blocks.size();) {
-                writer.write(chunk.blocks[i], block_token(context_.pipe_id, chunk, chunk.blocks[i]));
+                write(writer, chunk.blocks[i], block_token(context_.pipe_id, chunk, chunk.blocks[i]));
             }
         } catch (...) {
             std::lock_guard lock(mutex);
@@ -94,6 +95,20 @@ void ChunkApplier::insert_blocks(const Chunk& chunk) {
     if (first_error) std::rethrow_exception(first_error);
     batch_blocks_ += chunk.blocks.size();
     for (const Block& block : chunk.blocks) batch_bytes_ += block.bytes();
+}
+
+/// A target that was dropped or altered meanwhile concerns its table alone: the next attempt finds out and
+/// stops it.
+void ChunkApplier::write(BlockWriter& writer, const Block& block, const std::string& token) {
+    if (context_.lost_targets.contains(block.plan->id)) return;
+    try {
+        writer.write(block, token);
+    } catch (const Error& e) {
+        if (e.disposition() == Disposition::kRetry || context_.is_intake) throw;
+        ClickHouseClient client(context_.destination);
+        if (problem_with_target(client, *block.plan).empty()) throw;
+        throw Error(Disposition::kRetry, e.operation(), e.message(), e.hint()).at_table(e.table());
+    }
 }
 
 void ChunkApplier::commit(const Chunk& chunk) {

@@ -27,6 +27,7 @@ class ChunkApplier {
     void apply(Chunk chunk, size_t block_bytes);
 
   private:
+    void write(BlockWriter& writer, const Block& block, const std::string& token);
     void insert_blocks(const Chunk& chunk);
     void commit(const Chunk& chunk);
 

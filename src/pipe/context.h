@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,7 +28,8 @@ struct PipeContext {
     bool is_intake = false;  ///< its tables are on their way into a pipe, which shows its own trouble
     ClickHouseEndpoint destination;
     ServerInfo source_info;
-    std::vector<TablePlan> plans;                  ///< by TablePlan::id
+    std::vector<TablePlan> plans;     ///< by TablePlan::id
+    std::set<uint32_t> lost_targets;  ///< by TablePlan::id: stopped, what is open for them goes nowhere
     Compression compression = Compression::kZstd;  ///< of insert bodies
     Catalog* catalog = nullptr;
     Progress* progress = nullptr;

@@ -122,7 +122,9 @@ class PipeRunner::Impl {
             refuse("it is Completed; it can only be resynced or deleted");
         PipeSpec now = spec_of(change.spec_json.value(), password.value_or(password_));
         bool removes = !without(spec_.mappings, now.mappings).empty();
-        bool adds = !without(now.mappings, spec_.mappings).empty();
+        const std::vector<TableMapping> added = without(now.mappings, spec_.mappings);
+        require_removed(added);
+        bool adds = !added.empty();
         nlohmann::json before_rest = to_json(spec_), now_rest = to_json(now);
         before_rest["source"]["mysql"].erase("tableMappings");
         now_rest["source"]["mysql"].erase("tableMappings");
@@ -184,6 +186,21 @@ class PipeRunner::Impl {
             wanted.join({.targets = {m.target_table}});
         }
         return wanted;
+    }
+
+    /// A table that is added while its removal is still to be done would go on as if nothing had happened,
+    /// though its target was emptied for it.
+    void require_removed(const std::vector<TableMapping>& added) const {
+        const Catalog& catalog = *environment_.catalog;
+        std::vector<TableMapping> free = without(added, recorded_spec(catalog, pipe_id_, spec_).mappings);
+        if (std::optional<IntakeRecord> intake = catalog.intake_of(pipe_id_)) {
+            free = without(free, mappings_from_json(nlohmann::json::parse(intake->mappings_json)));
+        }
+        const std::vector<TableMapping> there = without(added, free);
+        if (there.empty()) return;
+        throw Error(Disposition::kUsage, "source.mysql.tableMappingsToAdd",
+                    "the removal of " + there.front().target_table + " is not done yet",
+                    "It is when the pipe, started if need be, is Running again: add the table then");
     }
 
     /// Looked at before the command is taken, so that a pipe does not fail for a table of that name. A

@@ -169,6 +169,7 @@ void PipeWorker::take_snapshot(const std::stop_token& stop) {
     const bool replaced = intake && intake_replaces_all(*intake);
     if (!is_loaded() && !replaced) {
         PipeContext context = context_of(pipe_id_);
+        stop_lost_targets(context);
         load_snapshot(context, stop);
         if (stop.stop_requested()) return;
         if (!intake) require_tables();
@@ -231,7 +232,25 @@ bool PipeWorker::follow_until_level(const IntakeRecord& intake, const std::stop_
     const bool must_pass = !replaced || (was_flowing && !lost);
     if (own && must_pass && !flow.wait_until_reached(own->position, stop)) return false;
     flow.stop();
-    return settle(context, stop);
+    if (!settle(context, stop)) return false;
+    if (intake.purpose != IntakePurpose::kResync || !was_flowing || lost) return true;
+    return catch_up(catalog_.checkpoint(intake.id).value().position, replaced, stop);
+}
+
+/// What the new targets hold already reaches the old ones too: views on them would miss it else, because they
+/// see what comes after the exchange only. False on a stop.
+bool PipeWorker::catch_up(const Position& position, bool may_fail, const std::stop_token& stop) {
+    try {
+        PipeContext own = context_of(pipe_id_);
+        FlowSignals signals;
+        signals.until = position;
+        signals.hurry = true;
+        follow_changes(own, stop, signals);
+    } catch (const Error& e) {
+        if (!may_fail || e.disposition() == Disposition::kRetry) throw;
+        spdlog::warn("{}; its tables are replaced", e.what());
+    }
+    return !stop.stop_requested();
 }
 
 // Running and Degraded: changes flow.
@@ -489,13 +508,6 @@ PipeContext PipeWorker::context_of(const std::string& id) {
     context.spec = recorded_spec(catalog_, id, spec_);
     if (context.spec.mappings.empty()) return context;
     context.plans = load_plans(catalog_, id, spec_, has_time64_);
-    ClickHouseClient client(destination_);
-    for (const TablePlan& plan : context.plans) {
-        if (check_target(client, plan)) continue;
-        throw Error(Disposition::kFailPipe, "find the target",
-                    "table " + plan.target_database + "." + plan.target_table + " is gone",
-                    "Resync the pipe, or restore the table");
-    }
     MysqlConnection connection = MysqlConnection::open(spec_.source);
     context.source_info = read_server_info(connection);
     return context;

@@ -70,6 +70,7 @@ class PipeWorker {
     bool remove_tables(const std::vector<TableMapping>& kept, const std::stop_token& stop);
     bool settle(const PipeContext& context, const std::stop_token& stop);
     bool follow_intake(const IntakeRecord& intake, const std::stop_token& stop);
+    bool catch_up(const Position& position, bool may_fail, const std::stop_token& stop);
     bool follow_until_level(const IntakeRecord& intake, const std::stop_token& stop);
     /// Ends the flow of the pipe's own tables. True when it had failed; throws its error then, unless it may.
     bool end_flow(bool may_have_failed);

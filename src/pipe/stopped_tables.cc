@@ -4,6 +4,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "destination/schema.h"
+
 namespace penstock {
 namespace {
 
@@ -27,6 +29,30 @@ void stop_tables(PipeContext& context, const std::vector<StoppedTable>& stops) {
     context.catalog->stop_tables(context.pipe_id, stops);
     if (context.is_intake) return;
     context.progress->set_stopped_tables(stopped_text(context.catalog->tables(context.pipe_id)));
+}
+
+void stop_lost_targets(PipeContext& context) {
+    const Catalog& catalog = *context.catalog;
+    const std::optional<Checkpoint> checkpoint = catalog.checkpoint(context.pipe_id);
+    const std::optional<Intent> intent = catalog.intent(context.pipe_id);
+    const std::vector<TableRecord> tables = catalog.tables(context.pipe_id);
+    ClickHouseClient client(context.destination);
+    std::vector<StoppedTable> stops;
+    context.lost_targets.clear();
+    for (const TablePlan& plan : context.plans) {
+        const std::string problem = problem_with_target(client, plan);
+        if (problem.empty()) continue;
+        context.lost_targets.insert(plan.id);
+        if (tables.at(plan.id).stopped()) continue;
+        const Error error =
+            Error(Disposition::kFailPipe, "find the target", problem, "Resync the table, or remove it")
+                .at_table(plan.source.qualified_name());
+        StoppedTable stop{.table_index = plan.id, .reason = error.what()};
+        if (checkpoint) stop.from_version = checkpoint->next_version;
+        if (intent) stop.from_version = intent->last_version + 1;
+        stops.push_back(std::move(stop));
+    }
+    if (!stops.empty()) stop_tables(context, stops);
 }
 
 std::string stopped_text(const std::vector<TableRecord>& tables) {

@@ -13,6 +13,10 @@ namespace penstock {
 /// Takes tables out of the flow (Catalog::stop_tables), and tells the log and the pipe's progress.
 void stop_tables(PipeContext& context, const std::vector<StoppedTable>& stops);
 
+/// Stops the tables whose targets are gone, or do not fit any more, above what may be inserted already: a
+/// replay has to cut the same blocks of the others. Sets context.lost_targets.
+void stop_lost_targets(PipeContext& context);
+
 /// One line for people; empty when no table is stopped.
 std::string stopped_text(const std::vector<TableRecord>& tables);
 /// There are tables, and each is stopped.

@@ -216,6 +216,12 @@ Position current_position(MysqlConnection& connection, const ServerInfo& info,
 }
 
 void check_position_available(MysqlConnection& connection, const ServerInfo& info, const Position& position) {
+    if (info.mariadb() ? position.mysql() != nullptr : position.mariadb() != nullptr) {
+        throw Error(Disposition::kFailPipe, "check the position of the log",
+                    std::string("the pipe stands at GTIDs of ") + (info.mariadb() ? "MySQL" : "MariaDB") +
+                        ", and the source is " + info.display_name(),
+                    "Point the pipe at the server it began with, or resync the pipe");
+    }
     if (const GtidSet* set = position.mysql()) {
         auto rows = connection.query("SELECT @@GLOBAL.gtid_purged, @@GLOBAL.gtid_executed");
         check_gtids_available(*set, GtidSet::parse(value_of(rows.at(0), 0)),

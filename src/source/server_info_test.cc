@@ -76,6 +76,17 @@ TEST_P(ServerInfoTest, APositionAheadOfTheServerIsRefused) {
     EXPECT_NE(std::string(e.what()).find("99999999999"), std::string::npos) << e.what();
 }
 
+TEST_P(ServerInfoTest, APositionOfTheOtherKindOfServerIsRefused) {
+    Position foreign = mariadb() ? Position(GtidSet::parse("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"))
+                                 : Position(MariadbGtidPos::parse("0-1-5"));
+    Error e = error_of([&] { check_position_available(*connection_, info_, foreign); });
+    EXPECT_EQ(e.disposition(), Disposition::kFailPipe);
+    EXPECT_EQ(e.message(),
+              mariadb() ? "the pipe stands at GTIDs of MySQL, and the source is " + info_.display_name()
+                        : "the pipe stands at GTIDs of MariaDB, and the source is " + info_.display_name());
+    EXPECT_NE(e.hint().find("resync"), std::string::npos) << e.hint();
+}
+
 INSTANTIATE_TEST_SUITE_P(Servers, ServerInfoTest, testing::Values("MYSQL", "MARIADB", "MARIADB11"));
 
 constexpr const char* kUs = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
