@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
+#include "destination/schema.h"
 #include "pipe/pipe_check.h"
 #include "pipe/pipe_file.h"
 #include "pipe/pipe_runner.h"
@@ -240,13 +241,18 @@ class PipeManager::Impl {
     }
 
     json edit_service(const std::string& service_id, const json& body) {
-        json shown;
-        {
-            std::lock_guard registration(registration_);
-            services_.require(service_id);
+        services_.require(service_id);
+        const auto require_place = [&] {
             if (auto url = body.find("url"); url != body.end() && url->is_string()) {
                 require_free_place(catalog_, services_, service_id, place_of_url(*url));
             }
+        };
+        require_place();
+        if (catalog_.count_pipes(service_id) > 0) require_open_to_pipes(service_id, body);
+        json shown;
+        {
+            std::lock_guard registration(registration_);
+            require_place();
             shown = services_.edit(service_id, body);
         }
         std::vector<std::string> pipes;
@@ -490,6 +496,20 @@ class PipeManager::Impl {
                 }
             }
         }
+    }
+
+    /// A ClickHouse that turns the service away would fail all its pipes. One that does not answer now is
+    /// waited for.
+    void require_open_to_pipes(const std::string& service_id, const json& body) const {
+        as_asked([&] {
+            ClickHouseClient client(services_.edited_endpoint(service_id, body));
+            try {
+                read_destination_info(client);
+            } catch (const Error& e) {
+                if (e.disposition() != Disposition::kRetry) throw;
+                spdlog::warn("{}", e.what());
+            }
+        });
     }
 
     std::optional<ClickHouseEndpoint> endpoint_if_up(const std::string& service_id) const {

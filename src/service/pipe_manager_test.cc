@@ -279,6 +279,30 @@ TEST_P(PipeManagerTest, AConfigurationThatMakesTargetsOneIsRefused) {
     }
 }
 
+TEST_P(PipeManagerTest, AServiceThatTurnsItsPipesAwayIsRefused) {
+    const ClickHouseEndpoint there = test_endpoint();
+    const std::string service = services_->create(
+        {{"name", "rotated"}, {"url", there.url}, {"user", there.user}, {"password", there.password}})["id"];
+    const std::string id =
+        manager_->create(service, body("shop", json::array({mapping("orders", "orders")})))["id"];
+    const auto state_is = [&](const char* state) {
+        return wait_for([&] { return manager_->get(service, id)["state"] == state; });
+    };
+    ASSERT_TRUE(state_is("Running"));
+    const size_t before = manager_->events(service, id).size();
+    RequestError wrong = refused([&] { manager_->edit_service(service, {{"password", "not-it-9"}}); });
+    EXPECT_EQ(wrong.refusal(), Refusal::kBadRequest);
+    EXPECT_NE(wrong.message().find("AUTHENTICATION_FAILED"), std::string::npos) << wrong.message();
+    EXPECT_EQ(wrong.message().find("not-it-9"), std::string::npos);
+    EXPECT_EQ(services_->endpoint(service).password, there.password);
+    EXPECT_EQ(manager_->events(service, id).size(), before);
+    // One that does not answer now is waited for.
+    manager_->edit_service(service, {{"url", "http://127.0.0.1:9"}});
+    manager_->edit_service(service, {{"url", there.url}});
+    ASSERT_TRUE(state_is("Running"));
+    manager_->remove(service, id);
+}
+
 TEST_P(PipeManagerTest, FromCreationToDeletion) {
     const std::string name = "shop.\"1\" `ü` 店";
     json sent = body(name, {mapping("orders", "or.ders \"ü\""), mapping("vi.si\"ts", "visits")});

@@ -161,21 +161,14 @@ class Services::Impl {
 
     json edit(const std::string& id, const json& body) {
         std::lock_guard lock(mutex_);
-        Service service = find(id);
-        if (service.origin != kOriginApi) {
-            throw RequestError(Refusal::kConflict,
-                               "the service \"" + service.settings.name + "\" was not made through the API",
-                               service.embedded() ? "" : "Change it in the configuration file and restart");
-        }
-        apply(body, service.settings);
-        if (body.contains("password")) service.sealed.reset();
-        if (service.sealed) {
-            throw RequestError(Refusal::kBadRequest,
-                               "password: is needed, because the stored one does not open");
-        }
-        require_free_name(service);
+        Service service = edited(id, body);
         store(service);
         return show(services_[id] = std::move(service));
+    }
+
+    ClickHouseEndpoint edited_endpoint(const std::string& id, const json& body) const {
+        std::lock_guard lock(mutex_);
+        return endpoint_of(edited(id, body).settings);
     }
 
     void remove(const std::string& id) {
@@ -259,6 +252,24 @@ class Services::Impl {
             settings.ca_certificate.find("-----BEGIN CERTIFICATE-----") == std::string::npos) {
             refuse("caCertificate: is not a certificate in PEM text");
         }
+    }
+
+    /// With mutex_ held: the service as edit() makes it.
+    Service edited(const std::string& id, const json& body) const {
+        Service service = find(id);
+        if (service.origin != kOriginApi) {
+            throw RequestError(Refusal::kConflict,
+                               "the service \"" + service.settings.name + "\" was not made through the API",
+                               service.embedded() ? "" : "Change it in the configuration file and restart");
+        }
+        apply(body, service.settings);
+        if (body.contains("password")) service.sealed.reset();
+        if (service.sealed) {
+            throw RequestError(Refusal::kBadRequest,
+                               "password: is needed, because the stored one does not open");
+        }
+        require_free_name(service);
+        return service;
     }
 
     /// With mutex_ held.
@@ -456,6 +467,9 @@ json Services::create(const json& body) {
 }
 json Services::edit(const std::string& service_id, const json& body) {
     return impl_->edit(service_id, body);
+}
+ClickHouseEndpoint Services::edited_endpoint(const std::string& service_id, const json& body) const {
+    return impl_->edited_endpoint(service_id, body);
 }
 void Services::remove(const std::string& service_id) {
     impl_->remove(service_id);
