@@ -174,9 +174,9 @@ void PipeWorker::take_snapshot(const std::stop_token& stop) {
         if (stop.stop_requested()) return;
         if (!intake) require_tables();
     }
-    if (follows() && is_loaded()) start_flow();
+    // Tables that are replaced may be ones whose log is lost.
+    if (follows() && is_loaded()) start_flow(replaced);
     if (intake) {
-        // Tables that are replaced may be ones whose log is lost.
         if (flow_ && replaced) flow_->on_failure(nullptr);
         PipeContext context = intake_context(*intake);
         load_snapshot(context, stop);
@@ -331,12 +331,12 @@ void PipeWorker::rethrow_flow_failure() {
     if (flow_) flow_->wait(now.get_token());
 }
 
-void PipeWorker::start_flow() {
+void PipeWorker::start_flow(bool may_fail) {
     if (flow_) return;
     const std::vector<TableRecord> tables = catalog_.tables(pipe_id_);
     if (tables.empty() || all_stopped(tables)) return;
     flow_ = std::make_unique<Flow>(context_of(pipe_id_), catalog_.snapshot_high_position(pipe_id_), false);
-    flow_->on_failure(flow_failed_);
+    if (!may_fail) flow_->on_failure(flow_failed_);
 }
 
 bool PipeWorker::finish_merge(const std::stop_token& stop) {

@@ -78,7 +78,8 @@ class PipeWorker {
     PipeContext base_context(const std::string& id);
     PipeContext context_of(const std::string& id);
     PipeContext intake_context(const IntakeRecord& intake);
-    void start_flow();  ///< of the pipe's own tables, unless it is there
+    /// Of the pipe's own tables, unless it is there. `may_fail`: the runner is not told when it does.
+    void start_flow(bool may_fail = false);
     bool follows() const { return spec_.settings.mode != ReplicationMode::kSnapshot; }
 
     const RunnerEnvironment& environment_;
