@@ -42,13 +42,21 @@ inline size_t flow_block_bytes(const PipeContext& context) {
     return context.budget != nullptr ? context.budget->block_bytes() : ResourceBudget::kMaxBlock;
 }
 
-/// The same for a block of the initial load, whose workers hold three each: together no more than a flow
-/// holds of its blocks. Larger ones than the greatest gain nothing.
-inline size_t load_block_bytes(const PipeContext& context) {
+/// How many blocks a flow holds at once, and a worker of the initial load too.
+inline constexpr size_t kBlocksAtOnce = 3;
+
+/// What one worker of the initial load may hold: all of them no more than a flow holds. More than the
+/// greatest gains nothing.
+inline size_t load_worker_bytes(const PipeContext& context) {
     const SourceSettings& settings = context.spec.settings;
     const size_t workers = size_t{settings.initial_load_parallelism} * settings.snapshot_parallel_tables;
-    return std::clamp<size_t>(flow_block_bytes(context) / std::max<size_t>(workers, 1), size_t{64} << 10,
-                              size_t{2} << 20);
+    const size_t share = kBlocksAtOnce * flow_block_bytes(context) / std::max<size_t>(workers, 1);
+    return std::clamp<size_t>(share, kBlocksAtOnce * (size_t{64} << 10), size_t{24} << 20);
+}
+
+/// The size of a worker's blocks, many of which go into one INSERT: larger ones leave the processor's cache.
+inline size_t load_block_bytes(const PipeContext& context) {
+    return std::min(load_worker_bytes(context) / kBlocksAtOnce, size_t{2} << 20);
 }
 
 /// Rows of such a table stay as they were inserted: a row inserted twice stays twice.

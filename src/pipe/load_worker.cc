@@ -22,9 +22,9 @@ constexpr size_t kInsertBytes = size_t{64} << 20;
 constexpr milliseconds kPatience{5000};
 constexpr size_t kRowsBetweenWaits = 256, kBytesBetweenWaits = size_t{64} << 10;
 
+// Being filled, waiting, being sent; see BlockPool for the factor.
 size_t pool_bytes(size_t block_bytes) {
-    constexpr size_t kBlocks = 3;  // being filled, waiting, being sent
-    return 2 * kBlocks * block_bytes;
+    return 2 * kBlocksAtOnce * block_bytes;
 }
 
 }  // namespace

@@ -22,9 +22,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// An append-only target's block is sent and acknowledged as a whole, so it is as large as all that a worker
-// of the other kind holds.
-constexpr size_t kBlocksOfAReader = 3;
 constexpr uint64_t kRowsBetweenWaits = 256;
 
 /// The first error of several threads; the others are told to stop.
@@ -206,7 +203,8 @@ class TableLoader {
         size_t bytes = 0, paid_bytes = 0;
         Block block(plan_);
         TextRowDecoder decoder(plan_);
-        size_t block_bytes = kBlocksOfAReader * load_block_bytes(context_);
+        // Sent and acknowledged as a whole, so it is as large as all that the worker may hold.
+        size_t block_bytes = load_worker_bytes(context_);
         auto flush = [&] {
             adjusted.add(block);
             writer.write(block, token + std::to_string(blocks++));
@@ -214,7 +212,7 @@ class TableLoader {
             context_.progress->rows_loaded += block.rows;
             block.clear();
             bytes = paid_bytes = 0;
-            block_bytes = kBlocksOfAReader * load_block_bytes(context_);
+            block_bytes = load_worker_bytes(context_);
         };
         try {
             std::stop_callback interrupt(stop, [&] { reader.interrupt(); });
