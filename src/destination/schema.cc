@@ -293,18 +293,28 @@ std::vector<std::string> differences(const TablePlan& plan, const ExistingTable&
     return found;
 }
 
+namespace {
+
+/// Empty when the table fits.
+std::string problem_of(const ExistingTable& table, const TablePlan& plan) {
+    const std::vector<std::string> found = differences(plan, table);
+    if (found.empty()) return {};
+    return fmt::format("{} does not fit: {}", quoted_target(plan.target_database, plan.target_table),
+                       fmt::join(found, "; "));
+}
+
+}  // namespace
+
 std::string problem_with_target(ClickHouseClient& client, const TablePlan& plan) {
-    const std::string name = quoted_target(plan.target_database, plan.target_table);
-    const std::optional<ExistingTable> table =
-        describe_table(client, plan.target_database, plan.target_table);
-    if (!table) return name + " is gone";
-    const std::vector<std::string> found = differences(plan, *table);
-    return found.empty() ? "" : fmt::format("{} does not fit: {}", name, fmt::join(found, "; "));
+    const auto table = describe_table(client, plan.target_database, plan.target_table);
+    if (!table) return quoted_target(plan.target_database, plan.target_table) + " is gone";
+    return problem_of(*table, plan);
 }
 
 bool check_target(ClickHouseClient& client, const TablePlan& plan) {
-    if (!describe_table(client, plan.target_database, plan.target_table)) return false;
-    const std::string problem = problem_with_target(client, plan);
+    const auto table = describe_table(client, plan.target_database, plan.target_table);
+    if (!table) return false;
+    const std::string problem = problem_of(*table, plan);
     if (problem.empty()) return true;
     throw Error(Disposition::kFailPipe, "check the target", problem,
                 "Change or drop it, or choose another targetTable")
