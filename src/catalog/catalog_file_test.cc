@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/error.h"
+#include "base/test_error.h"
 #include "catalog/catalog.h"
 #include "catalog/data_directory_lock.h"
 #include "catalog/migrations.h"
@@ -25,18 +25,6 @@ std::string read_file(const std::string& path) {
     std::ostringstream text;
     text << file.rdbuf();
     return text.str();
-}
-
-template <typename Work>
-std::string usage_error(Work&& work) {
-    try {
-        work();
-    } catch (const Error& e) {
-        EXPECT_EQ(e.disposition(), Disposition::kUsage) << e.what();
-        return e.what();
-    }
-    ADD_FAILURE() << "no error";
-    return {};
 }
 
 class CatalogFileTest : public testing::Test {

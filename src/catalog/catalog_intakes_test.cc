@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/error.h"
+#include "base/test_error.h"
 #include "catalog/catalog.h"
 #include "catalog/sqlite.h"
 
@@ -17,18 +17,6 @@ namespace fs = std::filesystem;
 
 Position gtids(const std::string& range) {
     return Position::parse("mysql-gtid:3e11fa47-71ca-11e1-9e33-c80aa9429562:" + range);
-}
-
-template <typename Work>
-std::string error_of(Work&& work, Disposition expected = Disposition::kFailPipe) {
-    try {
-        work();
-    } catch (const Error& e) {
-        EXPECT_EQ(e.disposition(), expected) << e.what();
-        return e.what();
-    }
-    ADD_FAILURE() << "no error";
-    return {};
 }
 
 /// What identifies a table after it has moved.
@@ -190,19 +178,19 @@ TEST_F(IntakeTest, an_intake_is_kept_apart_from_the_pipes) {
     catalog_->set_merging(kIntake);
     EXPECT_TRUE(catalog_->intake_of(kPipe)->merging);
     for (const std::string& line : {
-             error_of([&] { catalog_->create_intake(kPipe, {.id = "second"}, ""); }),
-             error_of([&] { catalog_->create_intake(kIntake, {.id = "second"}, ""); }),
+             error_line([&] { catalog_->create_intake(kPipe, {.id = "second"}, ""); }),
+             error_line([&] { catalog_->create_intake(kIntake, {.id = "second"}, ""); }),
          }) {
         EXPECT_NE(line.find("has an intake already, or is one"), std::string::npos) << line;
     }
     for (const std::string& line : {
-             error_of([&] { catalog_->create_intake("nobody", {.id = "second"}, ""); }),
-             error_of([&] { catalog_->set_merging(kPipe); }),
-             error_of([&] { catalog_->drop_intake(kPipe); }),
-             error_of([&] { catalog_->drop_intake("nobody"); }),
-             error_of([&] { catalog_->merge_tables("nobody", "", {}); }),
-             error_of([&] { catalog_->merge_tables(kPipe, "nobody", {}); }),
-             error_of([&] { catalog_->merge_tables(kPipe, kPipe, {}); }),
+             error_line([&] { catalog_->create_intake("nobody", {.id = "second"}, ""); }),
+             error_line([&] { catalog_->set_merging(kPipe); }),
+             error_line([&] { catalog_->drop_intake(kPipe); }),
+             error_line([&] { catalog_->drop_intake("nobody"); }),
+             error_line([&] { catalog_->merge_tables("nobody", "", {}); }),
+             error_line([&] { catalog_->merge_tables(kPipe, "nobody", {}); }),
+             error_line([&] { catalog_->merge_tables(kPipe, kPipe, {}); }),
          }) {
         EXPECT_NE(line.find("no such"), std::string::npos) << line;
     }
@@ -298,7 +286,7 @@ TEST_F(IntakeTest, what_would_lose_changes_or_versions_is_refused) {
     make_intake();
     const std::vector<MergedTable> wanted = {from_pipe(0), from_intake(0, "x")};
     auto refused = [&](const std::vector<MergedTable>& merged) {
-        std::string line = error_of([&] { catalog_->merge_tables(kPipe, kIntake, merged); });
+        std::string line = error_line([&] { catalog_->merge_tables(kPipe, kIntake, merged); });
         EXPECT_EQ(tables(), original());
         EXPECT_EQ(catalog_->tables(kIntake).size(), 2u);
         expect_sound();
@@ -325,7 +313,7 @@ TEST_F(IntakeTest, what_would_lose_changes_or_versions_is_refused) {
     catalog_->put_tables("empty", {{.table_index = 0, .target_table = "z"}});
     for (const auto& merged :
          {std::vector{from_pipe(0), from_intake(0, "z")}, std::vector{from_intake(0, "z")}}) {
-        std::string line = error_of([&] { catalog_->merge_tables(kPipe, "empty", merged); });
+        std::string line = error_line([&] { catalog_->merge_tables(kPipe, "empty", merged); });
         EXPECT_NE(line.find("the intake has no checkpoint"), std::string::npos) << line;
     }
     EXPECT_EQ(catalog_->checkpoint(kPipe), (Checkpoint{gtids("1-61"), 710, 6}));
@@ -343,7 +331,7 @@ TEST_F(IntakeTest, a_table_stays_stopped_until_another_takes_its_place) {
     EXPECT_EQ(records[1].stop_position, "f:4");
     EXPECT_EQ(records[1].stopped_from, 480u);
     EXPECT_GT(records[1].stopped_at, 0);
-    EXPECT_NE(error_of([&] {
+    EXPECT_NE(error_line([&] {
                   catalog_->stop_tables(kPipe, {{.table_index = 9, .reason = "no"}});
               }).find("no such table"),
               std::string::npos);
@@ -468,8 +456,8 @@ TEST_F(IntakeTest, tables_are_added_beside_those_that_are_there) {
     ASSERT_EQ(catalog_->schemas(kPipe).size(), 4u);
     EXPECT_EQ(catalog_->schemas(kPipe)[3].schema, schema);
     EXPECT_EQ(catalog_->schemas(kPipe)[3].position, gtids("1-50"));
-    error_of([&] { catalog_->add_tables(kPipe, {{.table_index = 4}, {.table_index = 0}}, {}); });
-    error_of([&] { catalog_->add_tables(kPipe, {{.table_index = 4}}, {{.table_index = 5}}); });
+    error_line([&] { catalog_->add_tables(kPipe, {{.table_index = 4}, {.table_index = 0}}, {}); });
+    error_line([&] { catalog_->add_tables(kPipe, {{.table_index = 4}}, {{.table_index = 5}}); });
     EXPECT_EQ(catalog_->tables(kPipe).size(), 4u);
 }
 
@@ -485,12 +473,12 @@ TEST_F(IntakeTest, a_change_of_a_pipe_is_stored_with_its_transition_or_alone) {
     EXPECT_EQ(pipe->resync_wanted, "*");
     EXPECT_EQ(pipe->state, "Modifying");
 
-    error_of([&] { catalog_->record_transition(kPipe, "Modifying", "Running", "", "", {.name = "crm"}); },
-             Disposition::kUsage);
+    error_line([&] { catalog_->record_transition(kPipe, "Modifying", "Running", "", "", {.name = "crm"}); },
+               Disposition::kUsage);
     EXPECT_EQ(catalog_->get_pipe(kPipe)->state, "Modifying");
     EXPECT_EQ(catalog_->transitions(kPipe).size(), 1u);
-    std::string line = error_of([&] { catalog_->change_pipe(kPipe, {.name = "crm", .spec_json = "{4}"}); },
-                                Disposition::kUsage);
+    std::string line = error_line([&] { catalog_->change_pipe(kPipe, {.name = "crm", .spec_json = "{4}"}); },
+                                  Disposition::kUsage);
     EXPECT_EQ(line, "rename the pipe: a pipe named \"crm\" exists already");
 
     catalog_->change_pipe(kPipe, {.name = "store", .resync_wanted = ""});
@@ -498,7 +486,7 @@ TEST_F(IntakeTest, a_change_of_a_pipe_is_stored_with_its_transition_or_alone) {
     EXPECT_EQ(pipe->spec_json, "{3}");
     EXPECT_EQ(pipe->sealed_password, "sealed");
     EXPECT_EQ(pipe->resync_wanted, "");
-    EXPECT_NE(error_of([&] { catalog_->change_pipe("nobody", {.spec_json = "{}"}); }).find("no such pipe"),
+    EXPECT_NE(error_line([&] { catalog_->change_pipe("nobody", {.spec_json = "{}"}); }).find("no such pipe"),
               std::string::npos);
 }
 

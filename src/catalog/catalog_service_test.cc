@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/error.h"
+#include "base/test_error.h"
 #include "catalog/catalog.h"
 #include "catalog/sqlite.h"
 
@@ -16,18 +16,6 @@ namespace penstock {
 namespace {
 
 namespace fs = std::filesystem;
-
-template <typename Work>
-std::string error_of(Work&& work, Disposition expected) {
-    try {
-        work();
-    } catch (const Error& e) {
-        EXPECT_EQ(e.disposition(), expected) << e.what();
-        return e.what();
-    }
-    ADD_FAILURE() << "no error";
-    return {};
-}
 
 class CatalogServiceTest : public testing::Test {
   protected:
@@ -89,9 +77,9 @@ TEST_F(CatalogServiceTest, services_are_stored_replaced_and_deleted) {
     EXPECT_FALSE(catalog_->get_service("s3"));
 
     std::string line =
-        error_of([&] { catalog_->put_service({.id = "s3", .name = "first"}); }, Disposition::kUsage);
+        error_line([&] { catalog_->put_service({.id = "s3", .name = "first"}); }, Disposition::kUsage);
     EXPECT_EQ(line, "store the service: a service named \"first\" exists already");
-    error_of([&] { catalog_->put_service({.id = "s1", .name = "first"}); }, Disposition::kUsage);
+    error_line([&] { catalog_->put_service({.id = "s1", .name = "first"}); }, Disposition::kUsage);
     EXPECT_EQ(catalog_->get_service("s1")->name, "third");
     EXPECT_EQ(catalog_->services().size(), 2u);
 
@@ -100,7 +88,7 @@ TEST_F(CatalogServiceTest, services_are_stored_replaced_and_deleted) {
     EXPECT_FALSE(catalog_->get_service("s1"));
     EXPECT_FALSE(catalog_->cdc_scaling("s1"));
     EXPECT_NE(
-        error_of([&] { catalog_->delete_service("s1"); }, Disposition::kFailPipe).find("no such service"),
+        error_line([&] { catalog_->delete_service("s1"); }, Disposition::kFailPipe).find("no such service"),
         std::string::npos);
 }
 
@@ -114,7 +102,7 @@ TEST_F(CatalogServiceTest, a_service_with_pipes_stays) {
     catalog_->create_intake("p1", {.id = "i1"}, "");
     EXPECT_EQ(catalog_->count_pipes("s1"), 2u);
     EXPECT_EQ(catalog_->count_pipes(""), 1u);
-    std::string line = error_of([&] { catalog_->delete_service("s1"); }, Disposition::kUsage);
+    std::string line = error_line([&] { catalog_->delete_service("s1"); }, Disposition::kUsage);
     EXPECT_NE(line.find("the pipe \"crm\" belongs to it"), std::string::npos) << line;
     catalog_->delete_pipe("p1");
     catalog_->delete_pipe("p2");
@@ -136,7 +124,7 @@ TEST_F(CatalogServiceTest, api_keys_are_stored_and_revoked_once) {
     catalog_->add_api_key({.id = "k2", .name = "ci", .secret_hash = "$argon2id$", .role = "reader"});
     now_ += 5;
     catalog_->add_api_key({.id = "k1", .name = "ci", .role = "admin", .expires_at = now_ + 100});
-    error_of([&] { catalog_->add_api_key({.id = "k1", .name = "again"}); }, Disposition::kFailPipe);
+    error_line([&] { catalog_->add_api_key({.id = "k1", .name = "again"}); }, Disposition::kFailPipe);
     now_ += 5;
     catalog_->revoke_api_key("k2");
     now_ += 5;
@@ -157,7 +145,7 @@ TEST_F(CatalogServiceTest, api_keys_are_stored_and_revoked_once) {
     EXPECT_EQ(catalog_->get_api_key("k1")->role, "admin");
     EXPECT_FALSE(catalog_->get_api_key("k3"));
     EXPECT_NE(
-        error_of([&] { catalog_->revoke_api_key("k3"); }, Disposition::kFailPipe).find("no such API key"),
+        error_line([&] { catalog_->revoke_api_key("k3"); }, Disposition::kFailPipe).find("no such API key"),
         std::string::npos);
 }
 
@@ -217,7 +205,7 @@ TEST_F(ResealTest, a_failure_anywhere_changes_nothing) {
         if (++calls == 3) throw Error(Disposition::kUsage, "open", "damaged");
         return "new";
     };
-    error_of([&] { catalog_->reseal(fail_at_last, "key", "k2"); }, Disposition::kUsage);
+    error_line([&] { catalog_->reseal(fail_at_last, "key", "k2"); }, Disposition::kUsage);
     EXPECT_EQ(calls, 3);
     EXPECT_EQ(sealed(), before_);
     EXPECT_FALSE(catalog_->fact("key"));

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/error.h"
+#include "base/test_error.h"
 
 namespace penstock {
 namespace {
@@ -20,19 +20,6 @@ namespace fs = std::filesystem;
 
 Position gtids(const std::string& range) {
     return Position::parse("mysql-gtid:3e11fa47-71ca-11e1-9e33-c80aa9429562:" + range);
-}
-
-/// Runs `work`, which must throw, and returns its error line.
-template <typename Work>
-std::string error_of(Work&& work, Disposition expected = Disposition::kFailPipe) {
-    try {
-        work();
-    } catch (const Error& e) {
-        EXPECT_EQ(e.disposition(), expected) << e.what();
-        return e.what();
-    }
-    ADD_FAILURE() << "no error";
-    return {};
 }
 
 class CatalogTest : public testing::Test {
@@ -96,7 +83,7 @@ TEST_F(CatalogTest, pipes_are_found_changed_and_deleted) {
 
 TEST_F(CatalogTest, a_name_or_id_in_use_is_refused) {
     auto create = [&](const std::string& id, const std::string& name) {
-        return error_of([&] { catalog_->create_pipe({.id = id, .name = name}); }, Disposition::kUsage);
+        return error_line([&] { catalog_->create_pipe({.id = id, .name = name}); }, Disposition::kUsage);
     };
     EXPECT_EQ(create(make_uuid(), "shop"), "create the pipe: a pipe named \"shop\" exists already");
     EXPECT_NE(create(kPipe, "other").find("is in use"), std::string::npos);
@@ -121,7 +108,7 @@ TEST_F(CatalogTest, transitions_move_the_state_and_are_kept_in_order) {
     EXPECT_EQ(list[1].reason, "no such table");
     EXPECT_EQ(list[1].time, now_);
 
-    std::string line = error_of([&] { catalog_->record_transition(kPipe, "Running", "Pausing", "stop"); });
+    std::string line = error_line([&] { catalog_->record_transition(kPipe, "Running", "Pausing", "stop"); });
     EXPECT_NE(line.find("the pipe is Failed, not Running"), std::string::npos) << line;
     EXPECT_EQ(catalog_->transitions(kPipe).size(), 2u);
 }
@@ -164,7 +151,7 @@ TEST_F(CatalogTest, schemas_come_back_as_recorded) {
     EXPECT_EQ(list[1].schema, later);
 
     schema.columns[1].labels[0] = "\xff";
-    EXPECT_NE(error_of([&] { catalog_->put_schema(kPipe, 1, gtids("1-10"), schema); }).find("UTF-8"),
+    EXPECT_NE(error_line([&] { catalog_->put_schema(kPipe, 1, gtids("1-10"), schema); }).find("UTF-8"),
               std::string::npos);
 }
 
@@ -178,11 +165,11 @@ TEST_F(CatalogTest, partitions_are_loaded_once_each) {
     open();
     EXPECT_EQ(catalog_->start_partition(kPipe, 1, 0), 2u);
     catalog_->finish_partition(kPipe, 1, 0, 8, {{1, "b", 2}, {1, "a", 1}});
-    EXPECT_NE(error_of([&] { catalog_->finish_partition(kPipe, 1, 0, 8); }).find("still to be done"),
+    EXPECT_NE(error_line([&] { catalog_->finish_partition(kPipe, 1, 0, 8); }).find("still to be done"),
               std::string::npos);
-    error_of([&] { catalog_->start_partition(kPipe, 1, 0); });
-    error_of([&] { catalog_->start_partition(kPipe, 1, 5); });
-    EXPECT_NE(error_of([&] { catalog_->finish_load(kPipe, 1); }).find("still has 1 partitions"),
+    error_line([&] { catalog_->start_partition(kPipe, 1, 0); });
+    error_line([&] { catalog_->start_partition(kPipe, 1, 5); });
+    EXPECT_NE(error_line([&] { catalog_->finish_load(kPipe, 1); }).find("still has 1 partitions"),
               std::string::npos);
 
     catalog_->split_partition(
@@ -216,7 +203,7 @@ TEST_F(CatalogTest, partitions_are_loaded_once_each) {
     table = catalog_->tables(kPipe).at(1);
     EXPECT_EQ(table.load_state, LoadState::kPending);
     EXPECT_TRUE(catalog_->partitions(kPipe, 1).empty());
-    EXPECT_NE(error_of([&] { catalog_->put_partitions(kPipe, 9, parts, 1); }).find("no such table"),
+    EXPECT_NE(error_line([&] { catalog_->put_partitions(kPipe, 9, parts, 1); }).find("no such table"),
               std::string::npos);
 }
 
@@ -224,13 +211,13 @@ TEST_F(CatalogTest, a_failure_in_the_middle_of_a_write_leaves_nothing) {
     std::vector<PartitionRecord> good = {{.index = 0, .predicate = "a"}};
     catalog_->put_partitions(kPipe, 0, good, 1);
     std::vector<PartitionRecord> twice = {{.index = 5}, {.index = 6}, {.index = 5}};
-    error_of([&] { catalog_->put_partitions(kPipe, 0, twice, 2); });
+    error_line([&] { catalog_->put_partitions(kPipe, 0, twice, 2); });
     EXPECT_EQ(catalog_->partitions(kPipe, 0), good);
     EXPECT_EQ(catalog_->tables(kPipe).at(0).snapshot_version, 1u);
 
     catalog_->put_checkpoint(kPipe, {gtids("1-5"), 10, 3});
     BatchStats stats{.tables = {{0, {1, 1, 1, 1}}, {9, {1, 1, 1, 1}}}};  // there is no table 9
-    error_of([&] { catalog_->commit_batch(kPipe, {gtids("1-6"), 11, 4}, stats); });
+    error_line([&] { catalog_->commit_batch(kPipe, {gtids("1-6"), 11, 4}, stats); });
     EXPECT_EQ(catalog_->checkpoint(kPipe), (Checkpoint{gtids("1-5"), 10, 3}));
     EXPECT_TRUE(catalog_->batches(kPipe).empty());
     EXPECT_EQ(catalog_->tables(kPipe).at(0).counts, RowCounts());
@@ -238,15 +225,15 @@ TEST_F(CatalogTest, a_failure_in_the_middle_of_a_write_leaves_nothing) {
 
 TEST_F(CatalogTest, names_that_are_not_there_are_errors) {
     for (const std::string& line : {
-             error_of([&] { catalog_->put_checkpoint("nobody", {}); }),
-             error_of([&] { catalog_->put_intent("nobody", {}); }),
-             error_of([&] { catalog_->put_tables("nobody", {{.table_index = 0}}); }),
-             error_of([&] { catalog_->put_schema(kPipe, 7, {}, {}); }),
-             error_of([&] { catalog_->put_start_position("nobody", {}); }),
-             error_of([&] { catalog_->raise_snapshot_high("nobody", {}); }),
-             error_of([&] { catalog_->record_transition("nobody", "a", "b", ""); }),
-             error_of([&] { catalog_->delete_pipe("nobody"); }),
-             error_of([&] { catalog_->finish_load(kPipe, 7); }),
+             error_line([&] { catalog_->put_checkpoint("nobody", {}); }),
+             error_line([&] { catalog_->put_intent("nobody", {}); }),
+             error_line([&] { catalog_->put_tables("nobody", {{.table_index = 0}}); }),
+             error_line([&] { catalog_->put_schema(kPipe, 7, {}, {}); }),
+             error_line([&] { catalog_->put_start_position("nobody", {}); }),
+             error_line([&] { catalog_->raise_snapshot_high("nobody", {}); }),
+             error_line([&] { catalog_->record_transition("nobody", "a", "b", ""); }),
+             error_line([&] { catalog_->delete_pipe("nobody"); }),
+             error_line([&] { catalog_->finish_load(kPipe, 7); }),
          }) {
         EXPECT_NE(line.find("no such"), std::string::npos) << line;
     }
@@ -262,7 +249,7 @@ TEST_F(CatalogTest, positions_are_kept_and_the_snapshot_high_only_rises) {
     open();
     EXPECT_EQ(catalog_->start_position(kPipe).to_string(), "file:binlog.000001:5000000000");
     EXPECT_EQ(catalog_->snapshot_high_position(kPipe), gtids("1-10:12"));
-    error_of([&] { catalog_->raise_snapshot_high(kPipe, Position::parse("file:binlog.000001:4")); });
+    error_line([&] { catalog_->raise_snapshot_high(kPipe, Position::parse("file:binlog.000001:4")); });
     catalog_->clear_snapshot_high(kPipe);
     catalog_->raise_snapshot_high(kPipe, Position::parse("mariadb-gtid:0-1-100,1-1-7"));
     catalog_->raise_snapshot_high(kPipe, Position::parse("mariadb-gtid:0-2-90,1-3-8,5-1-1"));
@@ -298,7 +285,7 @@ TEST_F(CatalogTest, a_batch_is_intended_then_committed) {
                      .blocks = 2,
                      .bytes = 4096,
                      .tables = {{0, {10, 20, 5, 1}}, {1, {15, 0, 0, 0}}}};
-    std::string line = error_of([&] { catalog_->commit_batch(kPipe, {gtids("1-9"), 150, 9}, stats); });
+    std::string line = error_line([&] { catalog_->commit_batch(kPipe, {gtids("1-9"), 150, 9}, stats); });
     EXPECT_NE(line.find("batch 8 is not the intended batch 7"), std::string::npos) << line;
     catalog_->commit_batch(kPipe, {gtids("1-9"), 150, 8}, stats);
     catalog_->commit_batch(kPipe, {gtids("1-10"), 151, 9}, {.tables = {{0, {1, 0, 0, 0}}}});
@@ -324,9 +311,9 @@ TEST_F(CatalogTest, a_batch_is_intended_then_committed) {
 TEST_F(CatalogTest, the_checkpoint_never_goes_back) {
     catalog_->put_checkpoint(kPipe, {gtids("1-5"), 100, 7});
     catalog_->put_checkpoint(kPipe, {gtids("1-6"), 100, 7});  // a transaction that touches no mapped table
-    error_of([&] { catalog_->put_checkpoint(kPipe, {gtids("1-7"), 99, 7}); });
-    error_of([&] { catalog_->put_checkpoint(kPipe, {gtids("1-7"), 100, 6}); });
-    error_of([&] { catalog_->commit_batch(kPipe, {gtids("1-7"), 99, 8}, {}); });
+    error_line([&] { catalog_->put_checkpoint(kPipe, {gtids("1-7"), 99, 7}); });
+    error_line([&] { catalog_->put_checkpoint(kPipe, {gtids("1-7"), 100, 6}); });
+    error_line([&] { catalog_->commit_batch(kPipe, {gtids("1-7"), 99, 8}, {}); });
     EXPECT_EQ(catalog_->checkpoint(kPipe), (Checkpoint{gtids("1-6"), 100, 7}));
 }
 

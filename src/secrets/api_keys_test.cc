@@ -12,25 +12,13 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "base/error.h"
+#include "base/test_error.h"
 #include "secrets/password_hash.h"
 
 namespace penstock {
 namespace {
 
 namespace fs = std::filesystem;
-
-template <typename Work>
-std::string usage_error(Work&& work) {
-    try {
-        work();
-    } catch (const Error& e) {
-        EXPECT_EQ(e.disposition(), Disposition::kUsage) << e.what();
-        return e.what();
-    }
-    ADD_FAILURE() << "no error";
-    return {};
-}
 
 class ApiKeysTest : public testing::Test {
   protected:

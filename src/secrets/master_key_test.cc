@@ -12,7 +12,7 @@
 #include <sodium.h>
 #include <sys/stat.h>
 
-#include "base/error.h"
+#include "base/test_error.h"
 #include "secrets/key_file.h"
 
 namespace penstock {
@@ -23,18 +23,6 @@ namespace fs = std::filesystem;
 // 32 bytes of zeros, and of 0x01.
 constexpr const char* kZeros = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 constexpr const char* kOnes = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
-
-template <typename Work>
-std::string usage_error(Work&& work) {
-    try {
-        work();
-    } catch (const Error& e) {
-        EXPECT_EQ(e.disposition(), Disposition::kUsage) << e.what();
-        return e.what();
-    }
-    ADD_FAILURE() << "no error";
-    return {};
-}
 
 class MasterKeyTest : public testing::Test {
   protected:

@@ -12,25 +12,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/error.h"
+#include "base/test_error.h"
 #include "secrets/key_file.h"
 
 namespace penstock {
 namespace {
 
 namespace fs = std::filesystem;
-
-template <typename Work>
-std::string usage_error(Work&& work) {
-    try {
-        work();
-    } catch (const Error& e) {
-        EXPECT_EQ(e.disposition(), Disposition::kUsage) << e.what();
-        return e.what();
-    }
-    ADD_FAILURE() << "no error";
-    return {};
-}
 
 std::string key_text(char fill) {
     // base64 of 32 bytes
