@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "source/mysql_errors.h"
+#include "source/packet_reader.h"
 
 namespace penstock {
 namespace {
@@ -117,6 +118,11 @@ TlsRule tls_rule(const SourceEndpoint& endpoint, const std::string& address) {
     return rule;
 }
 
+/// The packet that ends a result: Connector/C has it from all servers in its old form.
+bool is_eof(ByteSpan packet) {
+    return packet[0] == 0xfe && packet.size() < 9;
+}
+
 unsigned to_unsigned(std::chrono::seconds s) {
     return static_cast<unsigned>(s.count());
 }
@@ -125,6 +131,7 @@ unsigned to_unsigned(std::chrono::seconds s) {
 
 struct MysqlConnection::State {
     MYSQL* mysql = nullptr;
+    std::optional<PacketReader> packets;  // of mysql
     std::string address;
     std::string username;
     std::string server_version;
@@ -213,6 +220,7 @@ MysqlConnection MysqlConnection::open(const SourceEndpoint& endpoint, const Conn
     }
 
     State& s = *connection.state_;
+    s.packets.emplace(mysql);
     s.server_version = mysql_get_server_info(mysql);
     s.mariadb = s.server_version.find("MariaDB") != std::string::npos || mariadb_connection(mysql) != 0;
     {
@@ -346,20 +354,19 @@ void MysqlConnection::simple_command(uint8_t command, ByteSpan body, std::string
 
 ByteSpan MysqlConnection::read_packet(std::string_view operation) {
     if (state_->mysql == nullptr || state_->interrupted) fail(operation);
-    const unsigned long size = mysql_net_read_packet(state_->mysql);
-    if (size == packet_error || size == 0) fail(operation);
-    return {state_->mysql->net.read_pos, size};
+    const std::optional<ByteSpan> packet = state_->packets->next();
+    if (!packet) fail(operation);
+    return *packet;
 }
 
 RowStream::RowStream(MysqlConnection* connection, st_mysql_res* result, uint32_t columns)
-    : connection_(connection), result_(result), columns_(columns) {}
+    : connection_(connection), result_(result), values_(columns), lengths_(columns) {}
 
 RowStream::RowStream(RowStream&& other) noexcept
     : connection_(other.connection_),
       result_(std::exchange(other.result_, nullptr)),
-      columns_(other.columns_),
-      values_(other.values_),
-      lengths_(other.lengths_) {}
+      values_(std::move(other.values_)),
+      lengths_(std::move(other.lengths_)) {}
 
 RowStream::~RowStream() {
     if (result_ == nullptr) return;
@@ -371,16 +378,22 @@ RowStream::~RowStream() {
 
 bool RowStream::next() {
     if (result_ == nullptr) return false;
-    MYSQL_ROW row = mysql_fetch_row(result_);
-    if (row != nullptr) {
-        values_ = row;
-        lengths_ = mysql_fetch_lengths(result_);
+    MysqlConnection::State& state = *connection_->state_;
+    const std::optional<ByteSpan> packet = state.packets->next();
+    if (packet && !is_eof(*packet)) {
+        // MySQL documentation, "Text Resultset": per column a length-encoded string, or 0xfb for NULL.
+        ByteReader row(*packet, "read rows");
+        for (size_t i = 0; i < values_.size(); ++i) {
+            const bool null = !row.empty() && *row.position() == 0xfb;
+            const ByteSpan value = null ? row.bytes(1) : row.lenenc_bytes();
+            values_[i] = null ? nullptr : as_text(value).data();
+            lengths_[i] = null ? 0 : value.size();
+        }
         return true;
     }
-    mysql_free_result(std::exchange(result_, nullptr));  // at its end or broken: nothing is left to read
-    if (mysql_errno(connection_->state_->mysql) != 0 || connection_->state_->interrupted) {
-        connection_->fail("read rows from");
-    }
+    state.mysql->status = MYSQL_STATUS_READY;  // its end, or broken: nothing is left to read
+    mysql_free_result(std::exchange(result_, nullptr));
+    if (!packet || state.interrupted) connection_->fail("read rows from");
     return false;
 }
 

@@ -110,9 +110,9 @@ class RowStream {
     bool next();
     /// Of the row that next() read: one pointer (null: SQL NULL) and one length in bytes per column, not
     /// copied, valid until next() is called again.
-    const char* const* values() const { return values_; }
-    const unsigned long* lengths() const { return lengths_; }
-    uint32_t columns() const { return columns_; }
+    const char* const* values() const { return values_.data(); }
+    const unsigned long* lengths() const { return lengths_.data(); }
+    uint32_t columns() const { return static_cast<uint32_t>(values_.size()); }
 
   private:
     friend class MysqlConnection;
@@ -120,9 +120,8 @@ class RowStream {
 
     MysqlConnection* connection_;
     st_mysql_res* result_;
-    uint32_t columns_;
-    const char* const* values_ = nullptr;
-    const unsigned long* lengths_ = nullptr;
+    std::vector<const char*> values_;
+    std::vector<unsigned long> lengths_;
 };
 
 /// `name` in backticks, inner backticks doubled.
