@@ -16,6 +16,8 @@
 #include "count_allocations.h"
 #include "decode/binlog_row.h"
 #include "decode/event_types.h"
+#include "decode/json_binary.h"
+#include "decode/table_map.h"
 #include "decode/text_row.h"
 #include "encode/native.h"
 #include "support/golden_table.h"
@@ -53,7 +55,7 @@ Sample make_sysbench() {
     schema.storage_engine = "InnoDB";
     schema.key = {0};
     schema.key_is_primary = true;
-    TableMapEvent map;
+    TableMap map;
     auto add = [&](const char* name, const char* type, uint8_t field, uint16_t metadata) {
         SourceColumn& column = schema.columns.emplace_back();
         column.name = name;
@@ -115,7 +117,7 @@ Sample make_all_types() {
     for (const auto& bytes : golden_events("mysql/types.binlog")) {
         Event event = parser.parse(bytes);
         if (const auto* map = std::get_if<TableMapEvent>(&event); map != nullptr && !sample.decoder) {
-            sample.decoder = std::make_unique<BinlogRowDecoder>(plan, *map);
+            sample.decoder = std::make_unique<BinlogRowDecoder>(plan, read_table_map(*map));
         }
         const auto* rows = std::get_if<RowsEvent>(&event);
         if (rows == nullptr || rows->kind != RowsEvent::Kind::kInsert) continue;
@@ -212,6 +214,39 @@ void TextRow(benchmark::State& state, bool all_types) {
 }
 BENCHMARK_CAPTURE(TextRow, sysbench, false);
 BENCHMARK_CAPTURE(TextRow, all_types, true);
+
+/// MySQL's binary JSON to text: the documents of the captured log. items: documents.
+void Json(benchmark::State& state) {
+    const Sample& sample = sample_of(true);
+    std::vector<ByteSpan> documents;
+    RowImage image;
+    for (const auto& row : sample.row_images) {
+        ByteReader reader(row, "rows");
+        sample.decoder->read(reader, sample.present, image);
+        for (size_t i = 0; i < image.fields.size(); ++i) {
+            const Field& field = image.fields[i];
+            if (sample.plan->source.columns[i].type == SourceType::kJson && !field.null && field.size > 0)
+                documents.emplace_back(field.data, field.size);
+        }
+    }
+    if (documents.empty()) return state.SkipWithError("no documents");
+    std::string text;
+    uint64_t bytes = 0, count = 0;
+    auto pass = [&] {
+        for (ByteSpan document : documents) {
+            text.clear();
+            append_json_text(document, text);
+            bytes += document.size();
+            ++count;
+        }
+    };
+    pass();
+    bytes = count = 0;
+    const uint64_t before = allocations();
+    for (auto _ : state) pass();
+    report(state, count, bytes, allocations() - before);
+}
+BENCHMARK(Json);
 
 void put_le(std::vector<uint8_t>& bytes, uint64_t value, size_t size) {
     for (size_t i = 0; i < size; ++i) bytes.push_back(static_cast<uint8_t>(value >> 8 * i));

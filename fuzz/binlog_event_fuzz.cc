@@ -11,6 +11,7 @@
 #include "decode/binlog_event.h"
 #include "decode/event_types.h"
 #include "decode/statement.h"
+#include "decode/table_map.h"
 #include "fuzz.h"
 
 namespace penstock {
@@ -80,12 +81,13 @@ struct Toucher {
     }
     void operator()(const PreviousGtidsEvent& e) { touch(e.body); }
     void operator()(const TableMapEvent& e) {
-        touch(e.database);
-        touch(e.table);
         touch(e.definition);
-        touch(e.optional_metadata);
-        for (const TableMapColumn& column : e.columns) touch(column.name);
-        require(e.first_unknown <= e.columns.size(), "first_unknown is an index or the size");
+        const TableMap map = read_table_map(e);
+        touch(map.database);
+        touch(map.table);
+        touch(map.optional_metadata);
+        for (const TableMapColumn& column : map.columns) touch(column.name);
+        require(map.first_unknown <= map.columns.size(), "first_unknown is an index or the size");
     }
     void operator()(const RowsEvent& e) {
         touch(e.before_columns);

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "decode/binlog_row.h"
-#include "decode/event_bodies.h"
+#include "decode/table_map.h"
 #include "fuzz.h"
 #include "support/block_shape.h"
 #include "support/golden_table.h"
@@ -26,12 +26,13 @@ struct Map {
             Event parsed = parser.parse(bytes);
             if (!std::holds_alternative<TableMapEvent>(parsed)) continue;
             packet = std::move(bytes);
-            event = std::get<TableMapEvent>(parsed);  // its views stay valid: the packet's bytes do not move
+            map = read_table_map(
+                std::get<TableMapEvent>(parsed));  // its views stay valid: the packet's bytes do not move
             return;
         }
     }
     std::vector<uint8_t> packet;
-    TableMapEvent event;
+    TableMap map;
 };
 
 TablePlan plan_of(uint8_t options) {
@@ -56,9 +57,9 @@ Table& table_of(uint8_t options) {
     return *tables[options];
 }
 
-const TableMapEvent& map_of(uint8_t options) {
+const TableMap& map_of(uint8_t options) {
     static const Map mysql("mysql"), mariadb("mariadb");
-    return (options & kMariadb) != 0 ? mariadb.event : mysql.event;
+    return (options & kMariadb) != 0 ? mariadb.map : mysql.map;
 }
 
 void read_rows(const BinlogRowDecoder& decoder, ByteReader rows, ByteSpan present, bool updates,
@@ -90,8 +91,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         ByteReader reader(input, "input");
         std::optional<BinlogRowDecoder> own;
         if ((options & kOwnMap) != 0) {
-            ByteSpan bytes = reader.bytes(reader.u16());
-            own.emplace(table.plan, parse_table_map(ByteReader(bytes, "map"), 6));
+            ByteReader map(reader.bytes(reader.u16()), "map");
+            map.skip(8);  // table id and flags
+            own.emplace(table.plan, read_table_map({0, map.rest()}));
         } else if (!table.decoder) {
             table.decoder.emplace(table.plan, map_of(options));
         }

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "decode/binlog_row.h"
+#include "decode/table_map.h"
 #include "decode/text_row.h"
 #include "support/golden_table.h"
 
@@ -62,11 +63,12 @@ TEST_P(GoldenTest, RowsAreWhatTheServerPrints) {
     std::string kinds;
     for (const auto& bytes : golden_events(flavour + "/" + table + ".binlog")) {
         Event event = parser.parse(bytes);
-        if (const auto* map = std::get_if<TableMapEvent>(&event)) {
-            EXPECT_EQ(map->database, "golden");
-            EXPECT_TRUE(map->has_names);
-            EXPECT_TRUE(map->has_signedness);
-            decoder.emplace(plan, *map);
+        if (const auto* map_event = std::get_if<TableMapEvent>(&event)) {
+            const TableMap map = read_table_map(*map_event);
+            EXPECT_EQ(map.database, "golden");
+            EXPECT_TRUE(map.has_names);
+            EXPECT_TRUE(map.has_signedness);
+            decoder.emplace(plan, map);
         }
         const auto* rows = std::get_if<RowsEvent>(&event);
         if (rows == nullptr) continue;
@@ -125,7 +127,8 @@ std::string describe(const Event& event) {
         }
         std::string operator()(const PreviousGtidsEvent&) { return "previous gtids"; }
         std::string operator()(const TableMapEvent& e) {
-            return "map " + std::string(e.table) + " " + std::to_string(e.columns.size());
+            const TableMap map = read_table_map(e);
+            return "map " + std::string(map.table) + " " + std::to_string(map.columns.size());
         }
         std::string operator()(const RowsEvent& e) {
             static const char* const kKinds[] = {"insert", "update", "delete", "partial update"};

@@ -13,6 +13,7 @@
 
 #include "batch/change_batcher.h"
 #include "decode/binlog_row.h"
+#include "decode/table_map.h"
 #include "support/golden_table.h"
 
 namespace penstock {
@@ -37,7 +38,7 @@ struct Consumer {
     void take(const std::vector<uint8_t>& bytes) {
         parser.parse_all(bytes, [&](const Event& event) {
             if (const auto* map = std::get_if<TableMapEvent>(&event)) {
-                decoder.emplace(plan, *map);
+                decoder.emplace(plan, read_table_map(*map));
             } else if (const auto* rows = std::get_if<RowsEvent>(&event); rows != nullptr && decoder) {
                 ByteReader reader(rows->rows, "rows");
                 while (!reader.empty()) {

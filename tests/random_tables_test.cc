@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "decode/binlog_row.h"
+#include "decode/table_map.h"
 #include "decode/text_row.h"
 #include "pipe/verify_value.h"
 #include "source/binlog_stream.h"
@@ -298,14 +299,15 @@ void RandomTablesTest::follow_log(const Position& from, const std::string& mark)
     bool marked = false;
     while (!marked) {
         parser.parse_all(stream.next(), [&](const Event& event) {
-            if (const auto* map = std::get_if<TableMapEvent>(&event)) {
-                mapped.erase(map->table_id);
-                if (map->database != database_) return;
-                marked = marked || map->table == mark;
-                auto found = by_name.find(map->table);
+            if (const auto* map_event = std::get_if<TableMapEvent>(&event)) {
+                const TableMap map = read_table_map(*map_event);
+                mapped.erase(map_event->table_id);
+                if (map.database != database_) return;
+                marked = marked || map.table == mark;
+                auto found = by_name.find(map.table);
                 if (found == by_name.end()) return;
-                mapped.emplace(map->table_id,
-                               Mapped{found->second, BinlogRowDecoder(*found->second->plan, *map)});
+                mapped.emplace(map_event->table_id,
+                               Mapped{found->second, BinlogRowDecoder(*found->second->plan, map)});
             } else if (const auto* rows = std::get_if<RowsEvent>(&event)) {
                 auto found = mapped.find(rows->table_id);
                 if (found != mapped.end()) apply(*found->second.table, found->second.decoder, *rows);

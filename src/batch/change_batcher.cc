@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "decode/table_map.h"
+
 namespace penstock {
 
 struct ChangeBatcher::Table {
@@ -24,7 +26,7 @@ struct ChangeBatcher::MapEntry {
     };
     std::vector<Target> targets;  // empty: not mapped
     size_t columns = 0;
-    std::string definition;  // of the table map that the decoders were built for
+    std::string definition;  // of the map that this was made of
 };
 
 namespace {
@@ -415,14 +417,13 @@ const std::vector<ChangeBatcher::Table*>& ChangeBatcher::find_tables(std::string
 }
 
 void ChangeBatcher::handle(const TableMapEvent& event) {
-    const std::vector<Table*>& tables = find_tables(event.database, event.table);
     MapEntry& entry = maps_[event.table_id];
-    const bool same = !tables.empty() && entry.targets.size() == tables.size() &&
-                      entry.targets[0].table == tables[0] && as_text(event.definition) == entry.definition;
-    if (!same) {
+    std::optional<TableMap> map;
+    if (entry.definition.empty() || as_text(event.definition) != entry.definition) {
+        map = read_table_map(event);
         entry.targets.clear();
-        for (Table* table : tables) entry.targets.push_back({table, nullptr});
-        entry.columns = event.columns.size();
+        for (Table* table : find_tables(map->database, map->table)) entry.targets.push_back({table, nullptr});
+        entry.columns = map->columns.size();
         entry.definition = as_text(event.definition);
     }
     for (MapEntry::Target& target : entry.targets) {
@@ -430,7 +431,8 @@ void ChangeBatcher::handle(const TableMapEvent& event) {
         // Nor of what is only prepared.
         if (target.decoder != nullptr || passes_over(*target.table) || is_only_prepared()) continue;
         try {
-            target.decoder = std::make_unique<BinlogRowDecoder>(*target.table->mapped.plan, event);
+            if (!map) map = read_table_map(event);
+            target.decoder = std::make_unique<BinlogRowDecoder>(*target.table->mapped.plan, *map);
         } catch (const Error& e) {
             stop(*target.table, e);
         }

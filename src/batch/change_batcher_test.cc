@@ -60,14 +60,13 @@ class FakeLog {
     void gtid(uint64_t gno) { feed(GtidEvent{false, uuid_, gno, 0}); }
     void query(std::string_view text) { feed(QueryEvent{"shop", text}); }
     void map(uint64_t id, std::string_view table) { feed(map_event(id, table)); }
-    static TableMapEvent map_event(uint64_t id, std::string_view table) {
-        TableMapEvent event;
-        event.table_id = id;
-        event.database = "shop";
-        event.table = table;
-        event.columns = {{kTypeLong, 0, false, false, {}}, {kTypeVarchar, 80, false, false, {}}};
-        event.first_unknown = event.columns.size();
-        return event;
+    /// Columns INT and VARCHAR(80 bytes), both NOT NULL.
+    TableMapEvent map_event(uint64_t id, std::string_view table) {
+        std::string& bytes = kept_.emplace_back(std::string("\4shop\0", 6));
+        bytes += static_cast<char>(table.size());
+        bytes += std::string(table) + std::string("\0\2", 2);
+        bytes += {kTypeLong, kTypeVarchar, 2, 80, 0, 0};
+        return {id, as_bytes(bytes)};
     }
     void rows(uint64_t id, RowsEvent::Kind kind, std::string bytes) {
         feed(rows_event(id, kind, std::move(bytes)));

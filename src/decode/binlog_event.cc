@@ -305,7 +305,7 @@ Event EventParser::parse_body(ByteReader body) {
         case kPreviousGtidsEvent:
             return PreviousGtidsEvent{body.rest()};
         case kTableMapEvent:
-            return parse_table_map(body, post_header_length(kTableMapEvent) == 6 ? 4 : 6);
+            return parse_table_map(body);
         case kWriteRowsV1Event:
             return parse_rows(body, Kind::kInsert, false, false);
         case kUpdateRowsV1Event:
@@ -399,6 +399,15 @@ size_t EventParser::post_header_length(uint8_t type) const {
     return type <= post_header_lengths_.size() && type > 0 ? post_header_lengths_[type - 1] : 0;
 }
 
+// table id 6 (4 before MySQL 5.1.4) | flags 2 | definition
+TableMapEvent EventParser::parse_table_map(ByteReader body) const {
+    TableMapEvent event;
+    event.table_id = body.le_n(post_header_length(kTableMapEvent) == 6 ? 4 : 6);
+    body.skip(2);
+    event.definition = body.rest();
+    return event;
+}
+
 // table id 6 | flags 2 | (v2: size of extra data 2, with itself; extra data) | column count | bitmap of
 // columns | (update: second bitmap) | rows
 RowsEvent EventParser::parse_rows(ByteReader body, RowsEvent::Kind kind, bool v2, bool compressed) {
@@ -444,7 +453,11 @@ QueryEvent EventParser::parse_query(ByteReader body, size_t extra_post_header, b
 std::string_view EventParser::as_utf8(std::string_view query, uint16_t collation) {
     bool ascii =
         std::all_of(query.begin(), query.end(), [](char c) { return static_cast<uint8_t>(c) < 0x80; });
-    std::string_view charset = charset_of_collation(collation);
+    if (collation != statement_collation_) {
+        statement_charset_ = charset_of_collation(collation);
+        statement_collation_ = collation;
+    }
+    const std::string_view charset = statement_charset_;
     if (charset.empty() || (ascii && charset != "swe7")) return query;  // swe7 has letters below 0x80
     if (transcoder_ == nullptr || transcoder_collation_ != collation) {
         transcoder_ = Transcoder::make(charset);

@@ -59,31 +59,11 @@ struct PreviousGtidsEvent {
     ByteSpan body;
 };
 
-/// Column types as TABLE_MAP_EVENT numbers them (enum_field_types).
-struct TableMapColumn {
-    uint8_t type = 0;  ///< real type: ENUM and SET taken out of STRING, BLOB for all its sizes
-    /// Per type: FLOAT, DOUBLE: bytes; VARCHAR, STRING: longest value in bytes; ENUM, SET: bytes of the
-    /// number; BIT: bits; NEWDECIMAL: precision * 256 + digits after the point; BLOB, GEOMETRY, JSON,
-    /// VECTOR: bytes of the length; TIMESTAMP2, DATETIME2, TIME2: fractional digits; 0 elsewhere.
-    uint16_t metadata = 0;
-    bool nullable = false;
-    // From optional metadata; meaningful where TableMapEvent says that it is there.
-    bool is_unsigned = false;
-    std::string_view name;
-};
+/// What it says is read by read_table_map, where it is another than before: each statement has a map.
 struct TableMapEvent {
     uint64_t table_id = 0;
-    std::string_view database;
-    std::string_view table;
-    std::vector<TableMapColumn> columns;
-    /// Everything after the table id and flags: maps with equal bytes are decoded alike, whatever their ids.
+    /// Everything after the table id and flags: maps with equal bytes say the same, whatever their ids.
     ByteSpan definition;
-    ByteSpan optional_metadata;  ///< type, length, value fields; empty with binlog_row_metadata=NO_LOG
-    /// Index of the first column whose type Penstock does not know, or columns.size(): metadata from there
-    /// on is 0 and rows of the table cannot be read.
-    size_t first_unknown = 0;
-    bool has_names = false;       ///< binlog_row_metadata=FULL
-    bool has_signedness = false;  ///< MINIMAL gives this already
 };
 
 struct RowsEvent {  ///< WRITE/UPDATE/DELETE_ROWS v1 and v2; MariaDB's compressed ones are unpacked
@@ -167,6 +147,7 @@ class EventParser {
     void join(ByteReader fragment, const Take& take);
     Event parse_body(ByteReader body);
     FormatDescriptionEvent parse_format_description(ByteReader body);
+    TableMapEvent parse_table_map(ByteReader body) const;
     RowsEvent parse_rows(ByteReader body, RowsEvent::Kind kind, bool v2, bool compressed);
     QueryEvent parse_query(ByteReader body, size_t extra_post_header, bool compressed);
     size_t post_header_length(uint8_t type) const;
@@ -179,6 +160,8 @@ class EventParser {
     bool mariadb_ = false;
     std::vector<uint8_t> post_header_lengths_;
     std::vector<uint8_t> inflated_;
+    uint16_t statement_collation_ = 0;  // of the last statement, and its character set
+    std::string_view statement_charset_;
     std::unique_ptr<Transcoder> transcoder_;  // of statements that are not UTF-8
     uint16_t transcoder_collation_ = 0;
     std::string statement_;

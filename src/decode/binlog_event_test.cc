@@ -8,6 +8,7 @@
 #include <zlib.h>
 
 #include "decode/event_types.h"
+#include "decode/table_map.h"
 
 namespace penstock {
 namespace {
@@ -354,8 +355,11 @@ TEST(EventParserTest, TableMap) {
     body.insert(body.end(), {kSignedness, 1, 0x80});
     body.insert(body.end(), {kColumnName, 12, 1, 'a', 1, 'b', 1, 'c', 1, 'd', 1, 'e', 1, 'f'});
     body.insert(body.end(), {99, 2, 0, 0});  // unknown fields are passed over
-    auto map = parse<TableMapEvent>(parser, event(kTableMapEvent, body));
-    EXPECT_EQ(map.table_id, 7u);
+    const Bytes packet = event(kTableMapEvent, body);
+    auto map_event = parse<TableMapEvent>(parser, packet);
+    EXPECT_EQ(map_event.table_id, 7u);
+    EXPECT_EQ(map_event.definition.size(), body.size() - 8);
+    const TableMap map = read_table_map(map_event);
     EXPECT_EQ(map.database, "db");
     EXPECT_EQ(map.table, "t");
     ASSERT_EQ(map.columns.size(), 6u);
@@ -373,12 +377,17 @@ TEST(EventParserTest, TableMap) {
     EXPECT_TRUE(map.has_names);
     EXPECT_EQ(map.columns[5].name, "f");
     EXPECT_EQ(map.first_unknown, 6u);
-    EXPECT_EQ(map.definition.size(), body.size() - 8);
 
     body[16] = 200;  // a type from the future: no error until rows of the table are wanted
-    EXPECT_EQ(parse<TableMapEvent>(parser, event(kTableMapEvent, body)).first_unknown, 0u);
+    map_event.definition = ByteSpan(body).subspan(8);
+    EXPECT_EQ(read_table_map(map_event).first_unknown, 0u);
     body[16] = kVarcharField;  // now metadata is missing
-    EXPECT_NE(error_of(parser, event(kTableMapEvent, body)).find("column metadata"), std::string::npos);
+    try {
+        read_table_map(map_event);
+        FAIL() << "metadata that is missing was read";
+    } catch (const Error& e) {
+        EXPECT_NE(std::string(e.what()).find("column metadata"), std::string::npos);
+    }
 }
 
 /// A rows event of table 5 with `bytes` as its rows, as MariaDB 12.3 cuts it: pieces of 16 bytes.

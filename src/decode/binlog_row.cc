@@ -247,7 +247,7 @@ void BinlogRowDecoder::Step::choose_text(bool is_char) {
     }
 }
 
-BinlogRowDecoder::BinlogRowDecoder(const TablePlan& plan, const TableMapEvent& map)
+BinlogRowDecoder::BinlogRowDecoder(const TablePlan& plan, const TableMap& map)
     : plan_(&plan), scratch_(std::make_unique<Scratch>()) {
     check_table_map(plan, map);
     extents_.reserve(map.columns.size());

@@ -6,8 +6,8 @@
 #include <memory>
 #include <vector>
 
-#include "decode/binlog_event.h"
 #include "decode/row_image.h"
+#include "decode/table_map.h"
 #include "model/block.h"
 
 namespace penstock {
@@ -20,7 +20,7 @@ class BinlogRowDecoder {
     /// fractional seconds), and names, signs, enum and set labels where the map has them. Throws
     /// Error(kFailPipe) that names table, column, what was recorded and what came. The plan outlives the
     /// decoder; the map does not need to.
-    BinlogRowDecoder(const TablePlan& plan, const TableMapEvent& map);
+    BinlogRowDecoder(const TablePlan& plan, const TableMap& map);
     BinlogRowDecoder(BinlogRowDecoder&&) noexcept;
     BinlogRowDecoder& operator=(BinlogRowDecoder&&) noexcept;
     ~BinlogRowDecoder();

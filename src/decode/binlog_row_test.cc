@@ -18,8 +18,8 @@ using Type = SourceType;
 using Kind = TargetKind;
 using Bytes = std::vector<uint8_t>;
 
-TableMapEvent map_of(std::vector<TableMapColumn> columns) {
-    TableMapEvent map;
+TableMap map_of(std::vector<TableMapColumn> columns) {
+    TableMap map;
     map.database = "db";
     map.table = "t";
     map.columns = std::move(columns);
@@ -360,38 +360,37 @@ TEST(BinlogRowTest, MissingColumnsAreNamed) {
 
 TEST(BinlogRowTest, ATableMapThatIsNotTheRecordedTable) {
     TablePlan plan = three_columns();
-    auto refused = [&](const std::function<void(TableMapEvent&)>& change) {
-        TableMapEvent map = map_of(three_that_came());
+    auto refused = [&](const std::function<void(TableMap&)>& change) {
+        TableMap map = map_of(three_that_came());
         change(map);
         return error_of([&] { BinlogRowDecoder(plan, map); });
     };
-    EXPECT_EQ(refused([](TableMapEvent&) {}), "no error");
-    EXPECT_NE(refused([](TableMapEvent& map) {
+    EXPECT_EQ(refused([](TableMap&) {}), "no error");
+    EXPECT_NE(refused([](TableMap& map) {
                   map.columns.pop_back();
               }).find("recorded with 3 columns, the binary log has 2 (table db.t)"),
               std::string::npos);
-    EXPECT_NE(refused([](TableMapEvent& map) {
+    EXPECT_NE(refused([](TableMap& map) {
                   map.columns[0].type = kLongLongField;
               }).find("column c0 was recorded as int, the binary log has bigint"),
               std::string::npos);
-    EXPECT_NE(refused([](TableMapEvent& map) {
-                  map.columns[1].metadata = 80;
-              }).find("varchar or varbinary of 80 bytes"),
-              std::string::npos);
-    EXPECT_NE(refused([](TableMapEvent& map) {
+    EXPECT_NE(
+        refused([](TableMap& map) { map.columns[1].metadata = 80; }).find("varchar or varbinary of 80 bytes"),
+        std::string::npos);
+    EXPECT_NE(refused([](TableMap& map) {
                   map.has_signedness = true;
                   map.columns[2].is_unsigned = true;
               }).find("column c2 was recorded as tinyint, the binary log has it unsigned"),
               std::string::npos);
-    EXPECT_NE(refused([](TableMapEvent& map) {
+    EXPECT_NE(refused([](TableMap& map) {
                   map.has_names = true;
                   map.columns[0].name = "c0";
                   map.columns[1].name = "renamed";
               }).find("column 2 was recorded as c1, the binary log names it renamed"),
               std::string::npos);
-    EXPECT_NE(refused([](TableMapEvent& map) { map.columns[0].nullable = true; }).find("NOT NULL"),
+    EXPECT_NE(refused([](TableMap& map) { map.columns[0].nullable = true; }).find("NOT NULL"),
               std::string::npos);
-    EXPECT_NE(refused([](TableMapEvent& map) {
+    EXPECT_NE(refused([](TableMap& map) {
                   map.columns[1].type = 200;
                   map.first_unknown = 1;
               }).find("column c1 (x) has a type that Penstock does not know: number 200"),
@@ -404,7 +403,7 @@ TEST(BinlogRowTest, LabelsThatWereRelabelled) {
     labels.charset = "latin1";
     TablePlan plan = plan_for_test({{labels, {Kind::kString}}});
     Bytes metadata = {kEnumLabels, 5, 2, 1, 0xe9, 1, 'b'};
-    TableMapEvent map = map_of({came(kEnumField, 1)});
+    TableMap map = map_of({came(kEnumField, 1)});
     map.optional_metadata = metadata;
     EXPECT_EQ(error_of([&] { BinlogRowDecoder(plan, map); }), "no error");
     metadata[6] = 'c';

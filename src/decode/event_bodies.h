@@ -5,10 +5,6 @@
 
 namespace penstock {
 
-/// TABLE_MAP_EVENT after its common header. `id_bytes` is the width of the table id, 6 (4 before
-/// MySQL 5.1.4).
-TableMapEvent parse_table_map(ByteReader body, size_t id_bytes);
-
 /// GTID_LOG_EVENT and ANONYMOUS_GTID_LOG_EVENT.
 GtidEvent parse_gtid(ByteReader body, bool anonymous);
 /// GTID_TAGGED_LOG_EVENT (MySQL 8.3+).

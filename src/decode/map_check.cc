@@ -186,7 +186,7 @@ bool has_sign(SourceType type) {
 
 // Labels of the map's ENUM columns, or of its SET columns, in order: per column a count, then the labels in
 // the column's character set.
-void check_labels(const TablePlan& plan, const TableMapEvent& map, ByteSpan value, uint8_t type) {
+void check_labels(const TablePlan& plan, const TableMap& map, ByteSpan value, uint8_t type) {
     ByteReader reader(value, "binlog: labels of a table map");
     for (size_t i = 0; i < map.columns.size(); ++i) {
         if (map.columns[i].type != type) continue;
@@ -214,7 +214,7 @@ void check_labels(const TablePlan& plan, const TableMapEvent& map, ByteSpan valu
 
 }  // namespace
 
-void check_table_map(const TablePlan& plan, const TableMapEvent& map) {
+void check_table_map(const TablePlan& plan, const TableMap& map) {
     auto refuse = [&](const std::string& message, const char* hint) {
         throw Error(Disposition::kFailPipe, "decode", message, hint).at_table(plan.source.qualified_name());
     };

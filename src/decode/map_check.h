@@ -1,7 +1,7 @@
 #pragma once
 // Is the table map that came the table that was recorded?
 
-#include "decode/binlog_event.h"
+#include "decode/table_map.h"
 #include "model/table_plan.h"
 
 namespace penstock {
@@ -9,6 +9,6 @@ namespace penstock {
 /// Compares column count, types, lengths, digits, NULL and, where the map has them, names, signs, and the
 /// labels of ENUM and SET. Columns that the plan does not copy only need a type whose length is known.
 /// Throws Error(kFailPipe) that names table, column, what was recorded and what came.
-void check_table_map(const TablePlan& plan, const TableMapEvent& map);
+void check_table_map(const TablePlan& plan, const TableMap& map);
 
 }  // namespace penstock

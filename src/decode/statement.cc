@@ -290,8 +290,12 @@ bool changes_rows(const Token& first) {
 
 LogStatement read_statement(std::string_view query, std::string_view default_database) {
     using Kind = LogStatement::Kind;
-    Tokenizer in(query);
     LogStatement statement;
+    if (query == "BEGIN") {  // in front of most transactions
+        statement.kind = Kind::kBegin;
+        return statement;
+    }
+    Tokenizer in(query);
     if (in.peek().is("SET")) {
         // MariaDB: SET STATEMENT name = value, ... FOR statement
         in.take();

@@ -2,7 +2,8 @@
 // types, 1 each | metadata (length, bytes) | bitmap of nullable columns | optional metadata: type 1, length,
 // value ...
 
-#include "decode/event_bodies.h"
+#include "decode/table_map.h"
+
 #include "decode/event_types.h"
 
 namespace penstock {
@@ -99,63 +100,61 @@ bool is_numeric(uint8_t type) {
            type == kDoubleField || type == kYearField;
 }
 
-void read_optional_metadata(ByteReader fields, TableMapEvent& event) {
+void read_optional_metadata(ByteReader fields, TableMap& map) {
     while (!fields.empty()) {
         uint8_t type = fields.u8();
         ByteSpan value = fields.lenenc_bytes();
         if (type == kSignedness) {  // one bit a numeric column, highest first; set: unsigned
             size_t bit = 0;
-            for (TableMapColumn& column : event.columns) {
+            for (TableMapColumn& column : map.columns) {
                 if (!is_numeric(column.type)) continue;
                 if (bit / 8 >= value.size()) fields.fail("signs cut short");
                 column.is_unsigned = (value[bit / 8] >> (7 - bit % 8) & 1) != 0;
                 ++bit;
             }
-            event.has_signedness = true;
+            map.has_signedness = true;
         } else if (type == kColumnName) {
             ByteReader names(value, "binlog: column names of a table map");
-            for (TableMapColumn& column : event.columns) column.name = as_text(names.lenenc_bytes());
-            event.has_names = true;
+            for (TableMapColumn& column : map.columns) column.name = as_text(names.lenenc_bytes());
+            map.has_names = true;
         }
     }
 }
 
 }  // namespace
 
-TableMapEvent parse_table_map(ByteReader body, size_t id_bytes) {
-    TableMapEvent event;
-    event.table_id = body.le_n(id_bytes);
-    body.skip(2);
-    event.definition = ByteSpan(body.position(), body.remaining());
-    event.database = as_text(body.lenenc_bytes());
+TableMap read_table_map(const TableMapEvent& event) {
+    TableMap map;
+    ByteReader body(event.definition, "binlog: table map event");
+    map.database = as_text(body.lenenc_bytes());
     body.skip(1);
-    event.table = as_text(body.lenenc_bytes());
+    map.table = as_text(body.lenenc_bytes());
     body.skip(1);
     uint64_t count = body.lenenc();
     if (count > kMaxColumns || count > body.remaining()) body.fail("more columns than a table can have");
-    event.columns.resize(count);
-    for (TableMapColumn& column : event.columns) column.type = body.u8();
+    map.columns.resize(count);
+    for (TableMapColumn& column : map.columns) column.type = body.u8();
     ByteReader metadata(body.lenenc_bytes(), "binlog: column metadata of a table map");
-    event.first_unknown = event.columns.size();
-    for (size_t i = 0; i < event.columns.size(); ++i) {
-        if (!read_metadata(metadata, event.columns[i])) {
-            event.first_unknown = i;
+    map.first_unknown = map.columns.size();
+    for (size_t i = 0; i < map.columns.size(); ++i) {
+        if (!read_metadata(metadata, map.columns[i])) {
+            map.first_unknown = i;
             break;
         }
     }
-    if (event.first_unknown == event.columns.size() && !metadata.empty())
+    if (map.first_unknown == map.columns.size() && !metadata.empty())
         metadata.fail("longer than its columns");
     ByteSpan nullable = body.bytes((count + 7) / 8);
-    for (size_t i = 0; i < event.columns.size(); ++i) {
-        event.columns[i].nullable = (nullable[i / 8] >> i % 8 & 1) != 0;
+    for (size_t i = 0; i < map.columns.size(); ++i) {
+        map.columns[i].nullable = (nullable[i / 8] >> i % 8 & 1) != 0;
     }
-    event.optional_metadata = body.rest();
+    map.optional_metadata = body.rest();
     // With an unknown type it is not known which columns the signs belong to.
-    if (event.first_unknown == event.columns.size()) {
-        read_optional_metadata(
-            ByteReader(event.optional_metadata, "binlog: optional metadata of a table map"), event);
+    if (map.first_unknown == map.columns.size()) {
+        read_optional_metadata(ByteReader(map.optional_metadata, "binlog: optional metadata of a table map"),
+                               map);
     }
-    return event;
+    return map;
 }
 
 }  // namespace penstock

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "decode/binlog_row.h"
+#include "decode/table_map.h"
 #include "decode/text_row.h"
 #include "source/binlog_stream.h"
 #include "source/server_info.h"
@@ -73,10 +74,11 @@ class LiveTableTest : public testing::TestWithParam<const char*> {
         uint64_t rows_seen = 0;
         for (int events = 0; rows_seen < rows_wanted && events < 1'000'000; ++events) {
             parser.parse_all(stream.next(), [&](const Event& event) {
-                if (const auto* map = std::get_if<TableMapEvent>(&event)) {
-                    if (map->database == database_ && map->table == plan.source.name) {
-                        decoders.erase(map->table_id);
-                        decoders.emplace(map->table_id, BinlogRowDecoder(plan, *map));
+                if (const auto* map_event = std::get_if<TableMapEvent>(&event)) {
+                    const TableMap map = read_table_map(*map_event);
+                    if (map.database == database_ && map.table == plan.source.name) {
+                        decoders.erase(map_event->table_id);
+                        decoders.emplace(map_event->table_id, BinlogRowDecoder(plan, map));
                     }
                 } else if (const auto* rows = std::get_if<RowsEvent>(&event)) {
                     auto decoder = decoders.find(rows->table_id);
