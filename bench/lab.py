@@ -263,7 +263,7 @@ class Pipe:
         shutil.copytree(place, self.data)
 
 
-def until(condition, process=None, every=0.02, limit=7200):
+def until(condition, process=None, every=0.05, limit=7200):
     """Looks again and again; an end of the process before is an error."""
     end = time.monotonic() + limit
     while not condition():

@@ -11,7 +11,7 @@ constexpr uint64_t kFull = 100;
 constexpr auto kInterval = 10'000ms;
 
 OpenBatch full() {
-    return {.rows = kFull, .moved = true, .more_waits = true, .open_for = 1ms, .age = 59s};
+    return {.rows = kFull, .moved = true, .open_for = 1ms, .flowed_for = 2 * kInterval, .age = 9s};
 }
 
 TEST(BatchDue, ByItsRowsOrByTheInterval) {
@@ -36,14 +36,31 @@ TEST(BatchDue, NotWhileAnEarlierOneIsUnderWay) {
 
 TEST(BatchDue, GrowsPastItsRowsWhileThePipeIsFarBehind) {
     OpenBatch old = full();
-    old.age = 60s;
+    old.age = 10s;
     EXPECT_FALSE(is_due(old, kFull, kInterval));
     old.open_for = kInterval;
     EXPECT_TRUE(is_due(old, kFull, kInterval));
+    old.open_for = 4'999ms;
+    EXPECT_FALSE(is_due(old, kFull, 100ms));
+    old.open_for = 5'000ms;
+    EXPECT_TRUE(is_due(old, kFull, 100ms));
     old = full();
-    old.age = 60s;
-    old.more_waits = false;  // the last of the backlog
+    old.age = 10s;
+    old.pause = true;
     EXPECT_TRUE(is_due(old, kFull, kInterval));
+}
+
+TEST(BatchDue, TheEndOfABacklogDoesNotWait) {
+    OpenBatch last = full();
+    last.rows = 1;
+    EXPECT_FALSE(is_due(last, kFull, kInterval));
+    last.pause = true;
+    EXPECT_TRUE(is_due(last, kFull, kInterval));
+    last.flowed_for = kInterval - 1ms;  // a pause after a few: more of them may share a part
+    EXPECT_FALSE(is_due(last, kFull, kInterval));
+    last.flowed_for = kInterval;
+    last.moved = false;
+    EXPECT_FALSE(is_due(last, kFull, kInterval));
 }
 
 }  // namespace

@@ -48,7 +48,7 @@ class Session {
         if (!signals_.only_settle) require_a_table_that_flows();
         // A heartbeat closes what is due when nothing else comes.
         BinlogStreamOptions options;
-        options.heartbeat = std::clamp(interval() / 2, milliseconds(20), options.heartbeat);
+        options.heartbeat = std::clamp(interval() / 10, milliseconds(20), options.heartbeat);
         BinlogStream stream =
             BinlogStream::open(context_.spec.source, context_.source_info, start_.position, options);
         if (signals_.acknowledged) signals_.acknowledged(start_.position);
@@ -157,12 +157,14 @@ class Session {
         EventParser parser;
         ChangeBatcher batcher(std::move(tables_), start_, flow_block_bytes(context_), replay_,
                               context_.source_info.lower_case_table_names != 0, &pool_);
-        Clock::time_point opened = Clock::now();
+        Clock::time_point opened = Clock::now(), flowing_since = opened;
         bool queue_open = true;
         const EventParser::Take take_event = [&](const Event& event) {
             batcher.feed(event, parser.header());
             if (batcher.wanted()) queue_open = read_prepared(batcher, stop) && queue_open;
-            const bool close = should_close(batcher, opened, !std::holds_alternative<HeartbeatEvent>(event));
+            const bool pause = std::holds_alternative<HeartbeatEvent>(event);
+            const bool close = should_close(batcher, opened, flowing_since, pause);
+            if (pause) flowing_since = Clock::now();
             if (!close && !batcher.budget_reached()) return;
             queue_open = hand_over(batcher, close) && queue_open;
             ended_ = close && batcher.all_stopped();
@@ -208,18 +210,22 @@ class Session {
     }
 
     /// A batch closes between transactions, when it is full or due; a replayed one where it closed before.
-    bool should_close(const ChangeBatcher& batcher, Clock::time_point opened, bool more_waits) const {
+    bool should_close(const ChangeBatcher& batcher, Clock::time_point opened, Clock::time_point flowing_since,
+                      bool pause) const {
         if (batcher.replaying()) return batcher.must_close_now();
         if (!batcher.at_commit_edge()) return false;
         if (batcher.all_stopped()) return true;
         if (batcher.budget_reached() || is_end(batcher.position())) return true;
-        const auto now = std::chrono::system_clock::now().time_since_epoch();
+        using std::chrono::duration_cast;
+        const auto now = Clock::now();
+        const auto at_source = std::chrono::system_clock::now().time_since_epoch();
         OpenBatch batch{.rows = batcher.open_rows(),
                         .moved = batcher.moved(),
                         .earlier_under_way = under_way_ > 0,
-                        .more_waits = more_waits,
-                        .open_for = std::chrono::duration_cast<milliseconds>(Clock::now() - opened),
-                        .age = std::chrono::duration_cast<std::chrono::seconds>(now) -
+                        .open_for = duration_cast<milliseconds>(now - opened),
+                        .flowed_for = duration_cast<milliseconds>(now - flowing_since),
+                        .pause = pause,
+                        .age = duration_cast<std::chrono::seconds>(at_source) -
                                std::chrono::seconds(batcher.last_commit_time())};
         return is_due(batch, context_.spec.settings.pull_batch_size, interval());
     }
