@@ -1,7 +1,6 @@
 #include "cli/signals.h"
 
 #include <csignal>
-#include <ctime>
 
 #include <unistd.h>
 
@@ -23,15 +22,18 @@ SignalWatcher::SignalWatcher(std::stop_source stop) {
     pthread_sigmask(SIG_BLOCK, &set, nullptr);
     thread_ = std::jthread([stop](const std::stop_token& end) mutable {
         sigset_t signals = watched();
-        const timespec tick{0, 100'000'000};
-        while (!end.stop_requested()) {
-            if (sigtimedwait(&signals, nullptr, &tick) < 0) continue;
+        while (true) {
+            if (sigwaitinfo(&signals, nullptr) < 0) continue;
+            if (end.stop_requested()) return;  // the destructor's
             if (stop.stop_requested()) _exit(130);
             stop.request_stop();
         }
     });
 }
 
-SignalWatcher::~SignalWatcher() = default;
+SignalWatcher::~SignalWatcher() {
+    thread_.request_stop();
+    pthread_kill(thread_.native_handle(), SIGTERM);
+}
 
 }  // namespace penstock
