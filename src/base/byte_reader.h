@@ -93,6 +93,17 @@ class ByteReader {
         return bytes(static_cast<size_t>(n));
     }
 
+    /// Unsigned LEB128 number, ClickHouse's VarUInt.
+    uint64_t varint() {
+        uint64_t value = 0;
+        for (int shift = 0; shift < 64; shift += 7) {
+            const uint8_t byte = u8();
+            value |= uint64_t{byte & 0x7fu} << shift;
+            if (byte < 0x80) return value;
+        }
+        fail("bad variable-length integer");
+    }
+
     [[noreturn]] void fail(const char* message) const;
 
   private:

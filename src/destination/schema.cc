@@ -321,6 +321,17 @@ bool check_target(ClickHouseClient& client, const TablePlan& plan) {
         .at_table(plan.source.qualified_name());
 }
 
+std::set<std::string> tables_with_views(ClickHouseClient& client, const std::string& database) {
+    std::set<std::string> names;
+    for (auto& row : query_rows(client,
+                                "SELECT name FROM system.tables WHERE notEmpty(dependencies_table) "
+                                "AND database = " +
+                                    quote_target_literal(database))) {
+        names.insert(std::move(row.at(0)));
+    }
+    return names;
+}
+
 uint64_t count_rows(ClickHouseClient& client, const std::string& database, const std::string& table) {
     return std::stoull(client.query("SELECT count() FROM " + quoted_target(database, table)));
 }

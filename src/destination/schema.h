@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -68,6 +69,9 @@ std::vector<std::string> differences(const TablePlan& plan, const ExistingTable&
 bool check_target(ClickHouseClient& client, const TablePlan& plan);
 /// Why rows of the plan cannot go into its target: it is gone, or does not fit. Empty when they can.
 std::string problem_with_target(ClickHouseClient& client, const TablePlan& plan);
+
+/// The tables of the database whose rows go on into materialized views as they are inserted.
+std::set<std::string> tables_with_views(ClickHouseClient& client, const std::string& database);
 
 uint64_t count_rows(ClickHouseClient& client, const std::string& database, const std::string& table);
 void truncate_table(ClickHouseClient& client, const std::string& database, const std::string& table);

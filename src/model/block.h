@@ -5,6 +5,7 @@
 // VarUInt length and bytes.
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -75,6 +76,7 @@ class BlockColumn {
         uint64_t adjusted = 0;
     };
     Mark mark() const { return {nulls_.size(), values_.size(), adjusted_}; }
+    void keep_rows(std::span<const uint32_t> rows);  ///< see Block::keep_rows
     void roll_back(const Mark& mark) {
         nulls_.truncate(mark.nulls);
         values_.truncate(mark.values);
@@ -109,6 +111,8 @@ struct Block {
         version.append_value(row_version);
         ++rows;
     }
+    /// Drops all rows but these, which ascend; in place.
+    void keep_rows(std::span<const uint32_t> rows);
     size_t bytes() const;     ///< of all columns; O(columns)
     size_t capacity() const;  ///< bytes of memory that it holds
     void clear();             ///< keeps the memory

@@ -5,8 +5,10 @@
 #include <cstring>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <thread>
 
+#include "batch/collapse.h"
 #include "destination/schema.h"
 #include "pipe/stopped_tables.h"
 
@@ -65,14 +67,18 @@ void ChunkApplier::apply(Chunk chunk, size_t block_bytes) {
     for (Block& block : chunk.blocks) pool_.give_back(std::move(block));
 }
 
-void ChunkApplier::insert_blocks(const Chunk& chunk) {
+void ChunkApplier::insert_blocks(Chunk& chunk) {
+    views_.clear();
     std::atomic<size_t> next{0};
     std::mutex mutex;
     std::exception_ptr first_error;
     auto work = [&](BlockWriter& writer) {
         try {
             for (size_t i; (i = next++) < chunk.blocks.size();) {
-                write(writer, chunk.blocks[i], block_token(context_.pipe_id, chunk, chunk.blocks[i]));
+                Block& block = chunk.blocks[i];
+                const std::string token = block_token(context_.pipe_id, chunk, block);
+                collapse(block);
+                write(writer, block, token);
             }
         } catch (...) {
             std::lock_guard lock(mutex);
@@ -95,6 +101,24 @@ void ChunkApplier::insert_blocks(const Chunk& chunk) {
     if (first_error) std::rethrow_exception(first_error);
     batch_blocks_ += chunk.blocks.size();
     for (const Block& block : chunk.blocks) batch_bytes_ += block.bytes();
+}
+
+void ChunkApplier::collapse(Block& block) {
+    const std::optional<std::vector<uint32_t>> kept = last_images(block);
+    if (!kept || has_views(*block.plan)) return;
+    block.keep_rows(*kept);
+    block.distinct_keys = true;
+}
+
+/// Asked anew for every chunk: a view may be made at any time.
+bool ChunkApplier::has_views(const TablePlan& plan) {
+    std::lock_guard lock(views_mutex_);
+    auto found = views_.find(plan.target_database);
+    if (found == views_.end()) {
+        ClickHouseClient client(context_.destination);
+        found = views_.emplace(plan.target_database, tables_with_views(client, plan.target_database)).first;
+    }
+    return found->second.contains(plan.target_table);
 }
 
 /// A target that was dropped or altered meanwhile concerns its table alone: the next attempt finds out and

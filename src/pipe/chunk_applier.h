@@ -3,7 +3,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <mutex>
+#include <set>
 #include <stop_token>
+#include <string>
 #include <vector>
 
 #include "batch/chunk.h"
@@ -20,6 +24,8 @@ class ChunkApplier {
     ChunkApplier(PipeContext& context, BlockPool& pool, std::stop_token stop);
 
     /// Inserts the chunk's blocks, several tables at once; when it closes its batch, moves the checkpoint.
+    /// Rows of a ReplacingMergeTree that a later row of the block replaces are left out, where nobody could
+    /// see them: no materialized view reads what is inserted.
     /// Before the first block goes out the intent is durable, so that after a crash the same rows are cut
     /// into the same blocks under the same tokens; tables that stop are stored as stopped before that. Throws
     /// Error when a block could not be inserted; nothing else is applied then and the batch is read again
@@ -28,12 +34,16 @@ class ChunkApplier {
 
   private:
     void write(BlockWriter& writer, const Block& block, const std::string& token);
-    void insert_blocks(const Chunk& chunk);
+    void insert_blocks(Chunk& chunk);
+    void collapse(Block& block);
+    bool has_views(const TablePlan& plan);
     void commit(const Chunk& chunk);
 
     PipeContext& context_;
     BlockPool& pool_;
     std::vector<BlockWriter> writers_;
+    std::mutex views_mutex_;
+    std::map<std::string, std::set<std::string>> views_;  // by database, as they are during this chunk
     int64_t batch_started_ms_ = 0;
     uint64_t batch_blocks_ = 0, batch_bytes_ = 0;
 };
