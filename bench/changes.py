@@ -1,15 +1,17 @@
 """Draining a backlog of changes, against the same ClickHouse taking the same rows as ready blocks from files."""
 
 import concurrent.futures
+import os
 import random
 import shutil
 import subprocess
 
 import data
 import results
-from lab import Measurement, Pipe, until
+from lab import ROOT, Measurement, Pipe, until
 
 CONNECTIONS = 2  # as many as a pipe uses
+LOG_READER = ROOT / "build/release/bench/log_reader"
 TABLE = "id INT NOT NULL PRIMARY KEY, k INT NOT NULL, c CHAR(120) NOT NULL, pad CHAR(60) NOT NULL"
 MARKER = "bench_end"
 
@@ -29,6 +31,31 @@ class Backlog:
 
     def change(self):
         raise NotImplementedError
+
+    def log_place(self):
+        statement = "SHOW BINARY LOG STATUS" if self.source.name == "mysql" else "SHOW MASTER STATUS"
+        return ":".join(self.source.sql(statement).split("\t")[:2])
+
+    def read_log(self, how, *tables):
+        """A running process that reads the changes from the log, and drops them."""
+        environment = {**os.environ, "PENSTOCK_BENCH_PASSWORD": self.source.password}
+        return subprocess.Popen([LOG_READER, self.source.host, str(self.source.port), self.source.user, *self.places, how, *tables],
+                                stdout=subprocess.PIPE, text=True, env=environment)
+
+    @staticmethod
+    def end_of(reader):
+        """What it printed, and the processor seconds that it used."""
+        printed = reader.stdout.read().strip()
+        _, status, used = os.wait4(reader.pid, 0)
+        reader.returncode = os.waitstatus_to_exitcode(status)
+        if reader.returncode != 0:
+            raise RuntimeError(f"log_reader ended with {reader.returncode}")
+        return printed, used.ru_utime + used.ru_stime
+
+    def change_between_places(self):
+        before = self.log_place()
+        self.change()
+        self.places = (before, self.log_place())
 
     def statements(self, texts, database=data.DATABASE):
         """Many statements through one connection; each is a transaction."""
@@ -150,7 +177,7 @@ class Drain:
         self.pipe = self.pipe_at_start("ReplacingMergeTree")
         self.definitions = {table: self.clickhouse.query(f"SHOW CREATE TABLE {data.DATABASE}.{table} FORMAT TSVRaw")
                             for table in self.backlog.tables}
-        self.backlog.change()
+        self.backlog.change_between_places()
         self.source.sql(f"INSERT INTO {MARKER} VALUES (1)", data.DATABASE)
         self.collect(collecting)
 
@@ -206,13 +233,20 @@ class Drain:
         measured.used["pipe"] = self.pipe.stop()
         return self.result(contender, measured)
 
-    def run_files(self):
+    def run_files(self, contender="ready blocks from files", read_log=False):
+        """With `read_log` the source sends the changes meanwhile, to a reader that drops them: what no pipe can do without."""
         self.empty_targets()
         with Measurement(self.processes()) as measured:
+            reader = self.backlog.read_log("transport") if read_log else None
+            if reader:
+                measured.add("log reader", reader.pid)
             with concurrent.futures.ThreadPoolExecutor(CONNECTIONS) as pool:
                 for done in [pool.submit(self.send, *file) for file in self.files]:
                     done.result()
-        return self.result("ready blocks from files", measured)
+            used = self.backlog.end_of(reader)[1] if reader else None
+        if reader:
+            measured.used["log reader"] = used
+        return self.result(contender, measured)
 
     def send(self, table, path):
         if self.clickhouse.curl(f"INSERT INTO {data.DATABASE}.{table} FORMAT Native", path).wait() != 0:
@@ -243,11 +277,35 @@ def run(kind):
             drain.prepare()
             runs = []
             for _ in range(repetitions):
-                runs += [drain.run_pipe(), drain.run_files()]
+                runs += [drain.run_pipe(), drain.run_files(), drain.run_files("the same, the log read meanwhile", read_log=True)]
             drain.clean()
             results.report(f"{name}-{source.name}", runs, ["pipe"], folder=folder, scale=scale)
     return workload
 
 
-WORKLOADS = {"cdc-insert": run(Inserts), "cdc-update": run(Updates), "cdc-mixed": run(Mixed), "cdc-hot-row": run(HotRow),
+def decode(lab, name, scale, repetitions, folder):
+    """The log of inserts read and dropped, against read, decoded into columns and dropped."""
+    for source in lab.sources.values():
+        backlog = Inserts(lab, source, scale)
+        backlog.prepare()
+        backlog.change_between_places()
+        runs = []
+        for _ in range(repetitions):
+            for how in ("decode", "transport"):
+                with Measurement({source.name: source.pid}) as measured:
+                    reader = backlog.read_log(how, *(f"{data.DATABASE}.{table}" for table in backlog.tables if how == "decode"))
+                    measured.add("log reader", reader.pid)
+                    rows, used = backlog.end_of(reader)
+                measured.used["log reader"] = used
+                if how == "decode" and int(rows) != backlog.rows:
+                    raise RuntimeError(f"{rows} of {backlog.rows} rows were decoded")
+                runs.append({"contender": how, "rows": backlog.rows, **measured.result()})
+        source.sql(f"DROP DATABASE {data.DATABASE}")
+        source.sql("PURGE BINARY LOGS BEFORE NOW()")
+        for path in lab.files.glob("*"):
+            path.unlink()
+        results.report(f"{name}-{source.name}", runs, ["decode"], folder=folder, scale=scale)
+
+
+WORKLOADS = {"decode": decode, "cdc-insert": run(Inserts), "cdc-update": run(Updates), "cdc-mixed": run(Mixed), "cdc-hot-row": run(HotRow),
              "cdc-one-huge-transaction": run(HugeTransaction)}
