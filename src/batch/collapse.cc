@@ -8,7 +8,8 @@
 namespace penstock {
 namespace {
 
-constexpr uint64_t kWorthIt = 1024;  // rows; below, ClickHouse's cost of an INSERT is all there is
+constexpr uint64_t kWorthIt = 1024;   // rows; below, ClickHouse's cost of an INSERT is all there is
+constexpr size_t kBytesPerKey = 128;  // of the block, for each key in it: the set's memory is a part of them
 
 /// Where the values of one key column lie.
 class KeyColumn {
@@ -20,14 +21,14 @@ class KeyColumn {
         ByteReader reader(values_, "read a key column");
         for (uint64_t row = 0; row < rows; ++row) {
             reader.skip(static_cast<size_t>(reader.varint()));
-            ends_.push_back(static_cast<size_t>(reader.position() - values_.data()));
+            ends_.push_back(static_cast<uint32_t>(reader.position() - values_.data()));
         }
     }
 
     /// The value's bytes; of a string with its length in front, so that two columns cannot run together.
     std::string_view value(uint32_t row) const {
         if (width_ != 0) return as_text(values_.subspan(size_t{row} * width_, width_));
-        const size_t begin = row == 0 ? 0 : ends_[row - 1];
+        const uint32_t begin = row == 0 ? 0 : ends_[row - 1];
         return as_text(values_.subspan(begin, ends_[row] - begin));
     }
     bool is_null(uint32_t row) const { return !nulls_.empty() && nulls_[row] != 0; }
@@ -35,7 +36,7 @@ class KeyColumn {
   private:
     ByteSpan nulls_, values_;
     uint32_t width_;
-    std::vector<size_t> ends_;  // of strings
+    std::vector<uint32_t> ends_;  // of strings
 };
 
 class Keys {
@@ -111,12 +112,12 @@ class RowSet {
 
 std::optional<std::vector<uint32_t>> last_images(const Block& block) {
     if (block.plan->engine != TableEngine::kReplacingMergeTree || block.distinct_keys ||
-        block.rows < kWorthIt || block.rows >= std::numeric_limits<uint32_t>::max()) {
+        block.rows < kWorthIt || block.bytes() >= std::numeric_limits<uint32_t>::max()) {
         return std::nullopt;
     }
     const Keys keys(block);
     RowSet seen(keys);
-    const uint64_t most = block.rows - block.rows / 4;
+    const uint64_t most = std::min(block.rows - block.rows / 4, block.bytes() / kBytesPerKey);
     std::vector<uint32_t> kept;
     for (auto row = static_cast<uint32_t>(block.rows); row-- > 0;) {
         if (!seen.insert(row)) continue;

@@ -147,6 +147,11 @@ TEST(Collapse, LeavesBlocksThatWouldHardlyShrink) {
     TablePlan plan = make_plan({0});
     auto mostly_distinct = [](uint32_t n) { return Made{static_cast<int32_t>(n % 3500), "x", false}; };
     EXPECT_FALSE(last_images(make_block(plan, mostly_distinct)).has_value());
+    // Half of the rows could go: of wide ones, not of narrow ones.
+    auto narrow = [](uint32_t n) { return Made{static_cast<int32_t>(n % 2000), "x", false}; };
+    EXPECT_FALSE(last_images(make_block(plan, narrow)).has_value());
+    auto wide = [](uint32_t n) { return Made{static_cast<int32_t>(n % 2000), std::string(100, 'x'), false}; };
+    EXPECT_EQ(last_images(make_block(plan, wide)).value().size(), 2000u);
     auto hot = [](uint32_t) { return Made{1, "x", false}; };
     Block distinct = make_block(plan, hot);
     distinct.distinct_keys = true;

@@ -62,6 +62,7 @@ bool PacketReader::fill(size_t wanted) {
     if (buffer_.size() < room) buffer_.extend(room - buffer_.size());
 
     // What Connector/C has read ahead comes first.
+    if (mysql_->net.pvio == nullptr) return lose(CR_SERVER_LOST, "the link is closed");
     MARIADB_PVIO& pvio = *mysql_->net.pvio;
     if (pvio.cache != nullptr) {
         const auto ahead = static_cast<size_t>(pvio.cache + pvio.cache_size - pvio.cache_pos);
