@@ -161,6 +161,7 @@ class Session {
         bool queue_open = true;
         const EventParser::Take take_event = [&](const Event& event) {
             batcher.feed(event, parser.header());
+            if (std::holds_alternative<GtidEvent>(event)) return;  // as it was after the commit before
             if (batcher.wanted()) queue_open = read_prepared(batcher, stop) && queue_open;
             const bool pause = std::holds_alternative<HeartbeatEvent>(event);
             const bool close = should_close(batcher, opened, flowing_since, pause);
