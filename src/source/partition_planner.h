@@ -20,14 +20,18 @@ struct Partition {
 
 /// Partitions of about rows_per_partition rows each, at most max_partitions (rows per partition grow).
 ///
-/// The boundaries are keys that the server orders and returns itself, one every rows_per_partition rows along
-/// the index, so skewed keys cut as evenly as dense ones; comparisons are the server's too, in the column's
-/// collation. Walking a clustered index reads the table once, so above 2 million rows (the server's estimate)
-/// integer keys are cut by the optimizer's estimates of key ranges instead, dense ranges again and again.
-/// (400,000 cached rows into 40 partitions: walking 0.1 s, estimates 0.07 s, reading the table 0.2 s.) The
-/// first partition is open below and the last above: rows that come while the load runs fall inside as well.
-/// Predicates start with a plain range on the leading column, so that they read an index range. A table with
-/// no key, or fewer rows than one partition, gives one partition.
+/// The boundaries are keys that the server returns, and it compares them itself, in the column's collation.
+/// Up to 200,000 rows (the server's estimate) they are counted along the index, one every rows_per_partition
+/// rows. That reads a clustered index, the whole table, so keys of larger tables are guessed
+/// (KeyInterpolation), the real ones near them looked up, and ranges that the optimizer estimates above a
+/// partition cut again; only a range that guesses do not divide is counted. Skewed keys cut as evenly as
+/// dense ones either way, but for the error of the estimates. (1.5 million UUIDs in 15 partitions: counting 1
+/// s, guesses 0.02 s, 8 queries.) A composite key is guessed by its first column that is not the same in the
+/// whole range.
+///
+/// The first partition is open below and the last above: rows that come while the load runs fall inside as
+/// well. Predicates start with a plain range on the leading column, so that they read an index range. A table
+/// with no key, or fewer rows than one partition, gives one partition.
 ///
 /// partition_column, where not empty, is used instead of the key; its NULLs get a partition of their own.
 /// It should be indexed (a sort of the table otherwise). Throws Error(kFailPipe) when it does not exist.
@@ -40,7 +44,7 @@ std::vector<Partition> plan_partitions(MysqlConnection& connection, const TableS
 void require_partition_column(MysqlConnection& connection, const TableSchema& schema,
                               const std::string& partition_column);
 
-/// Sets the number of rows above which integer keys are cut by estimates; 0 sets it back.
+/// Sets the number of rows above which keys are not counted; 0 sets it back.
 void set_counted_rows_for_tests(uint64_t rows);
 
 }  // namespace penstock

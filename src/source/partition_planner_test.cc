@@ -11,11 +11,26 @@ namespace {
 
 class PartitionPlannerTest : public ServerTest {
   protected:
-    /// Every row of the table is in exactly one partition. Returns the partitions.
+    void TearDown() override {
+        set_counted_rows_for_tests(0);
+        ServerTest::TearDown();
+    }
+    /// Every row of the table is in exactly one partition, whether keys are counted or cut by estimates.
+    /// Returns the partitions of counted keys.
     std::vector<Partition> check_cover(const std::string& table, uint64_t rows_per_partition,
                                        const std::string& column = "", uint32_t max = 100'000) {
+        sql("ANALYZE TABLE " + table);
         const TableSchema schema = schema_of(table);
-        auto partitions = plan_partitions(*connection_, schema, column, rows_per_partition, max);
+        set_counted_rows_for_tests(1);
+        auto estimated = plan_partitions(*connection_, schema, column, rows_per_partition, max);
+        expect_each_row_once(table, estimated);
+        EXPECT_LE(estimated.size(), max + size_t{1});  // NULLs
+        set_counted_rows_for_tests(0);
+        auto counted = plan_partitions(*connection_, schema, column, rows_per_partition, max);
+        expect_each_row_once(table, counted);
+        return counted;
+    }
+    void expect_each_row_once(const std::string& table, const std::vector<Partition>& partitions) {
         std::map<std::string, int> seen;
         uint64_t rows = 0;
         for (uint32_t i = 0; i < partitions.size(); ++i) {
@@ -29,7 +44,9 @@ class PartitionPlannerTest : public ServerTest {
         const std::string total = *connection_->query_value("SELECT COUNT(*) FROM " + table);
         EXPECT_EQ(std::to_string(rows), total) << table;
         EXPECT_EQ(std::to_string(seen.size()), total) << table;
-        return partitions;
+    }
+    uint64_t status(const std::string& name) {
+        return std::stoull(*connection_->query("SHOW SESSION STATUS LIKE '" + name + "'")[0][1]);
     }
     /// Inserts rows (rid, key columns...) given as SQL tuples without the rid.
     void fill(const std::string& table, const std::vector<std::string>& tuples) {
@@ -184,6 +201,8 @@ TEST_P(PartitionPlannerTest, ChosenColumnWithNullsAndDuplicates) {
     EXPECT_GT(sorted.size(), 3u);
     check_cover("t", 1, "k");
     check_cover("t", 1, "plain");
+    EXPECT_EQ(check_cover("t", 1000, "k").size(), 1u);  // NULLs too
+    EXPECT_EQ(check_cover("t", 1000, "plain").size(), 1u);
 }
 
 TEST_P(PartitionPlannerTest, TheLimitHolds) {
@@ -192,6 +211,127 @@ TEST_P(PartitionPlannerTest, TheLimitHolds) {
     sql("INSERT INTO t SELECT n FROM numbers");
     EXPECT_LE(check_cover("t", 1, "", 7).size(), 7u);
     EXPECT_EQ(check_cover("t", 10, "", 1).size(), 1u);
+}
+
+TEST_P(PartitionPlannerTest, KeysAreCutWithoutBeingRead) {
+    constexpr uint64_t kRows = 20'000, kPartition = 1000;
+    make_numbers(kRows);
+    const std::string hash = "LEFT(SHA2(n, 256), 32)", text = "VARCHAR(200) CHARACTER SET ";
+    const std::string uuid =
+        "CONCAT_WS('-', LEFT(@h := SHA2(n, 256), 8), SUBSTR(@h, 9, 4), SUBSTR(@h, 13, 4), SUBSTR(@h, 17, 4), "
+        "SUBSTR(@h, 21, 12))";
+    const std::string no_pad =
+        mariadb() ? "utf8mb4 COLLATE utf8mb4_nopad_bin" : "utf8mb4 COLLATE utf8mb4_0900_ai_ci";
+    struct Case {
+        const char* what;
+        std::string key, columns, values;  // of the key; for n from 0 on
+        bool counted = false;              // after all
+    };
+    const std::vector<Case> cases{
+        {"uuid", "k", "k CHAR(36) CHARACTER SET ascii", uuid},
+        {"uuid in upper case, any case", "k", "k CHAR(36) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci",
+         "UPPER(" + uuid + ")"},
+        {"uuid in mixed case, as bytes", "k", "k CHAR(36) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+         "IF(n % 2, UPPER(" + uuid + "), " + uuid + ")"},
+        {"hash", "k", "k " + text + no_pad, hash},
+        {"uuid as bytes", "k", "k BINARY(16)", "UNHEX(" + hash + ")"},
+        {"bytes with zeros in front", "k", "k BINARY(16)", "UNHEX(LPAD(HEX(n * 1000), 32, '0'))"},
+        {"bytes of any length", "k", "k VARBINARY(40)",
+         "CONCAT(UNHEX(LEFT(" + hash + ", n % 5 * 2)), UNHEX(LPAD(HEX(n), 6, '0')))"},
+        {"counter", "k", "k " + text + "latin1", "LPAD(n + 9000000, 12, '0')"},
+        {"number without zeros", "k", "k " + text + "latin1", "CONCAT('user', n)"},
+        {"time and hash", "k", "k " + text + "latin1",
+         "CONCAT(LPAD(HEX(n DIV 100 + 98765432), 12, '0'), " + hash + ")"},
+        {"mail", "k", "k " + text + "utf8mb4 COLLATE utf8mb4_unicode_ci",
+         "CONCAT(ELT(n % 7 + 1, 'Anna', 'ben', 'Chris', 'info', 'j', 'Maria', 'z\xC3\xA9t\xC3\xA9'), '.', "
+         "CONV(n * 7919, 10, 36), '@', ELT(n % 3 + 1, 'example.com', 'Example.org', 'mail.test'))"},
+        {"one prefix of nearly all", "k", "k " + text + "latin1 COLLATE latin1_swedish_ci",
+         "IF(n % 100 = 0, " + hash +
+             ", CONCAT('https://www.example.com/a/rather/long/way/to/item?id=', n * 37))"},
+        {"prefixes that grow", "k", "k " + text + "ascii", "CONCAT(REPEAT('a', n % 90), '/', n)", true},
+        {"letters of several bytes", "k", "k " + text + "utf8mb4 COLLATE utf8mb4_general_ci",
+         "CONCAT(ELT(n % 5 + 1, '\xC3\xA9', 'e', '\xE4\xB8\xAD', '\xF0\x9F\x98\x80', '\xD0\x96'), "
+         "ELT(n % 11 % 4 + 1, '\xE6\x96\x87', '\xC3\x9F', '\xF0\x9F\x9A\x80', 'Z'), n)"},
+        {"another character set", "k", "k " + text + "sjis", "CONCAT('\xE4\xB8\xAD', n)", true},
+        {"spaces at the end", "k", "k " + text + "utf8mb4 COLLATE utf8mb4_general_ci",
+         "CONCAT(LEFT(" + hash + ", 12), ELT(n % 3 + 1, '', '  ', '\t'))"},
+        {"spaces that count", "k", "k " + text + no_pad, "CONCAT(n DIV 10, REPEAT(' ', n % 10))"},
+        {"integer", "k", "k BIGINT", "IF(n % 2, n, n * 200000000000000 - 5)"},
+        {"unsigned integer", "k", "k BIGINT UNSIGNED",
+         "18446744073709551615 - CAST(n AS UNSIGNED) * 600000000000000"},
+        {"decimal", "k", "k DECIMAL(20,6)", "(n - 10000) * 1234.567891"},
+        {"moment", "k", "k DATETIME(6)", "'2024-02-25 00:00:00' + INTERVAL n * 1777777 MICROSECOND"},
+        {"timestamp", "k", "k TIMESTAMP", "'1970-01-01 00:00:01' + INTERVAL n * 50021 SECOND"},
+        {"date and hash", "d, k", "d DATE, k CHAR(32) CHARACTER SET ascii",
+         "'2023-12-20' + INTERVAL n % 50 DAY, " + hash},
+        {"tenant and uuid", "a, k", "a INT, k CHAR(36) CHARACTER SET ascii",
+         "IF(n % 10, 7, n % 1000), " + uuid},
+        {"name, tenant and number", "b, a, k", "b VARCHAR(20) CHARACTER SET latin1, a INT, k INT",
+         "'Shop', n % 2, n"},
+        {"one date and numbers", "d, k", "d DATE, k INT", "'2024-02-29', n * 5"},
+        {"no key that is guessed", "k", "k DOUBLE", "n * 1.5", true},
+    };
+    int number = 0;
+    for (const Case& c : cases) {
+        SCOPED_TRACE(c.what);
+        const std::string table = "t" + std::to_string(number++);
+        sql("CREATE TABLE " + table + " (rid INT NOT NULL, " + c.columns +
+            ", pad CHAR(150) DEFAULT 'p', PRIMARY KEY (" + c.key + ")) CHARACTER SET latin1");
+        sql("INSERT INTO " + table + " SELECT n, " + c.values + ", 'p' FROM numbers");
+        sql("ANALYZE TABLE " + table);
+        set_counted_rows_for_tests(1000);
+        const uint64_t read_before = status("Handler_read_next"), asked_before = status("Questions");
+        const auto partitions = plan_partitions(*connection_, schema_of(table), "", kPartition);
+        const uint64_t asked = status("Questions") - asked_before;
+        const uint64_t read = status("Handler_read_next") - read_before;
+        uint64_t rows = 0, sum = 0, most = 0;
+        for (const Partition& p : partitions) {
+            auto found =
+                connection_->query("SELECT COUNT(*), SUM(rid) FROM " + table + " WHERE " + p.predicate)[0];
+            rows += std::stoull(*found[0]);
+            sum += found[1] ? std::stoull(*found[1]) : 0;
+            most = std::max<uint64_t>(most, std::stoull(*found[0]));
+        }
+        EXPECT_EQ(rows, kRows);
+        EXPECT_EQ(sum, kRows * (kRows - 1) / 2);
+        EXPECT_LE(most, 3 * kPartition);
+        EXPECT_GE(partitions.size(), kRows / kPartition / 2);
+        EXPECT_LE(partitions.size(), kRows / kPartition * 2);
+        EXPECT_LE(asked, 8 * partitions.size());
+        EXPECT_LE(read, c.counted ? 2 * kRows : kRows / 10);
+    }
+}
+
+TEST_P(PartitionPlannerTest, StatisticsThatAreWrong) {
+    make_numbers(10'000);
+    sql("CREATE TABLE t (rid INT NOT NULL, k CHAR(32) CHARACTER SET latin1 PRIMARY KEY, pad CHAR(150)) "
+        "CHARACTER SET latin1 STATS_PERSISTENT = 1 STATS_AUTO_RECALC = 0");
+    sql("INSERT INTO t SELECT n, LEFT(SHA2(n, 256), 32), 'p' FROM numbers");
+    set_counted_rows_for_tests(100);
+    for (const uint64_t rows : {200, 10'000, 1'000'000}) {
+        SCOPED_TRACE(rows);
+        sql("UPDATE mysql.innodb_table_stats SET n_rows = " + std::to_string(rows) +
+            " WHERE database_name = DATABASE() AND table_name = 't'");
+        sql("FLUSH TABLE t");  // enough for MySQL to take the number up
+        const uint64_t asked_before = status("Questions");
+        const auto partitions = plan_partitions(*connection_, schema_of("t"), "", 1000);
+        EXPECT_LE(status("Questions") - asked_before, 6000u);
+        EXPECT_LE(partitions.size(), std::max<uint64_t>(rows / 1000, 10) * 2);
+        expect_each_row_once("t", partitions);
+    }
+}
+
+TEST_P(PartitionPlannerTest, RowsThatCameSinceTheLastLook) {
+    make_numbers(5000);
+    sql("CREATE TABLE t (rid INT PRIMARY KEY)");
+    const std::string look =
+        "SELECT TABLE_ROWS FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()";
+    connection_->query(look);  // MySQL shows the same for a day
+    sql("INSERT INTO t SELECT n FROM numbers");
+    set_counted_rows_for_tests(1000);
+    const uint64_t read_before = status("Handler_read_next");
+    EXPECT_GE(plan_partitions(*connection_, schema_of("t"), "", 500).size(), 5u);
+    EXPECT_LE(status("Handler_read_next") - read_before, 1000u);
 }
 
 TEST_P(PartitionPlannerTest, EstimatesFollowSkew) {
