@@ -24,7 +24,8 @@ std::vector<TablePlan> make_plans(const PipeSpec& spec, const std::vector<TableS
 }
 
 void require_source(const PipeSpec& spec) {
-    std::vector<Prerequisite> items = check_source(spec.source, spec.settings, spec.mappings);
+    const std::vector<Prerequisite> items =
+        check_source(spec.source, spec.settings, spec.mappings, Listed::kProblems);
     size_t failed = 0;
     const Prerequisite* first = nullptr;
     for (const Prerequisite& item : items) {

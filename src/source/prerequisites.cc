@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <optional>
+#include <utility>
 
 #include <strings.h>
 
@@ -31,8 +33,8 @@ bool is_servers_own(const std::string& database) {
 class SourceCheck {
   public:
     SourceCheck(const SourceEndpoint& endpoint, const SourceSettings& settings,
-                const std::vector<TableMapping>& mappings)
-        : endpoint_(endpoint), settings_(settings), mappings_(mappings) {}
+                const std::vector<TableMapping>& mappings, Listed listed)
+        : endpoint_(endpoint), settings_(settings), mappings_(mappings), listed_(listed) {}
 
     std::vector<Prerequisite> run() {
         if (!connect()) return std::move(items_);
@@ -42,14 +44,21 @@ class SourceCheck {
             check_privileges();
             check_filters();
         }
-        for (const TableMapping& mapping : mappings_) check_table(mapping);
+        for (size_t begin = 0; begin < mappings_.size(); begin += kTablesAtOnce) {
+            check_tables(begin, std::min(begin + kTablesAtOnce, mappings_.size()));
+        }
         return std::move(items_);
     }
 
   private:
     void add(std::string name, State state, std::string found, std::string needed, std::string fix_sql = {}) {
-        if (state == State::kOk) fix_sql.clear();
+        if (state == State::kOk && listed_ == Listed::kProblems) return;
+        if (state == State::kOk) fix_sql = {};
         items_.push_back({std::move(name), state, std::move(found), std::move(needed), std::move(fix_sql)});
+    }
+    void add(Prerequisite item) {
+        if (item.state == State::kOk && listed_ == Listed::kProblems) return;
+        items_.push_back(std::move(item));
     }
     void require(std::string name, bool fulfilled, std::string found, std::string needed,
                  std::string fix_sql = {}) {
@@ -100,7 +109,7 @@ class SourceCheck {
     }
 
     void check_log() {
-        for (Prerequisite& item : check_log_settings(info_, settings_)) items_.push_back(std::move(item));
+        for (Prerequisite& item : check_log_settings(info_, settings_)) add(std::move(item));
         // RDS and Aurora purge by a setting of their own, whatever the variables say; nobody else has the
         // table.
         std::optional<std::string> hours;
@@ -110,7 +119,7 @@ class SourceCheck {
                 "hours'");
         });
         if (no_table) hours.reset();
-        if (auto item = check_log_retention(info_, hours)) items_.push_back(std::move(*item));
+        if (auto item = check_log_retention(info_, hours)) add(std::move(*item));
     }
 
     void check_privileges() {
@@ -181,32 +190,50 @@ class SourceCheck {
                 "databases pass");
     }
 
-    /// Rows that a foreign key's action changes are in the log from MySQL 9.6 on, and nowhere else.
-    void check_cascades(const TableMapping& mapping, const std::string& table) {
-        if (settings_.mode == ReplicationMode::kSnapshot || (!info_.mariadb() && info_.at_least(9, 6)))
-            return;
-        std::string found;
-        refused([&] {
-            for (const MysqlConnection::Row& row : connection_->query(
-                     "SELECT constraint_name, delete_rule, update_rule FROM "
-                     "information_schema.referential_constraints"
-                     " WHERE constraint_schema = " +
-                     quote_string(mapping.source_database) +
-                     " AND table_name = " + quote_string(mapping.source_table) +
-                     " AND (delete_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT')"
-                     " OR update_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT')) ORDER BY 1")) {
-                found += (found.empty() ? "" : ", ") + row[0].value_or("") + " (ON DELETE " +
-                         row[1].value_or("") + " ON UPDATE " + row[2].value_or("") + ")";
-            }
-        });
-        if (found.empty()) return;
-        add("foreign keys of " + table, State::kWarning, found,
-            "no action but RESTRICT: this server does not log the rows that a foreign key changes, so the "
-            "target "
-            "keeps them as they were. Change the child rows yourself, before the parent's");
+    void check_tables(size_t begin, size_t end) {
+        std::vector<std::pair<std::string, std::string>> names;
+        for (size_t i = begin; i < end; ++i)
+            names.emplace_back(mappings_[i].source_database, mappings_[i].source_table);
+        std::vector<TableSchema> schemas;
+        // One that cannot be read is found below, where each is read alone.
+        refused([&] { schemas = read_table_schemas(*connection_, info_, names); });
+        const auto cascades = read_cascades(names);
+        for (size_t i = begin; i < end; ++i) {
+            check_table(mappings_[i], schemas.empty() ? nullptr : &schemas[i - begin], cascades);
+        }
     }
 
-    void check_table(const TableMapping& mapping) {
+    /// By database and table: the foreign keys whose actions change rows. From MySQL 9.6 on those are in the
+    /// log, and nowhere else.
+    using Cascades = std::map<std::pair<std::string, std::string>, std::string>;
+    Cascades read_cascades(const std::vector<std::pair<std::string, std::string>>& tables) {
+        Cascades found;
+        if (settings_.mode == ReplicationMode::kSnapshot || (!info_.mariadb() && info_.at_least(9, 6)))
+            return found;
+        std::map<std::string, std::string> names;  // by database
+        for (const auto& [database, table] : tables) {
+            std::string& list = names[database];
+            list += (list.empty() ? "" : ", ") + quote_string(table);
+        }
+        for (const auto& [database, list] : names) {
+            refused([&] {
+                for (const MysqlConnection::Row& row : connection_->query(
+                         "SELECT constraint_schema, table_name, constraint_name, delete_rule, update_rule"
+                         " FROM information_schema.referential_constraints WHERE constraint_schema = " +
+                         quote_string(database) + " AND table_name IN (" + list +
+                         ") AND (delete_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT')"
+                         " OR update_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT')) ORDER BY 1, 2, 3")) {
+                    std::string& text = found[{row[0].value_or(""), row[1].value_or("")}];
+                    text += (text.empty() ? "" : ", ") + row[2].value_or("") + " (ON DELETE " +
+                            row[3].value_or("") + " ON UPDATE " + row[4].value_or("") + ")";
+                }
+            });
+        }
+        return found;
+    }
+
+    /// `known`: the table's definition, unless it has to be read yet.
+    void check_table(const TableMapping& mapping, const TableSchema* known, const Cascades& cascades) {
         const std::string table = mapping.source_database + "." + mapping.source_table;
         const std::string quoted = quote_table(mapping.source_database, mapping.source_table);
         if (settings_.mode != ReplicationMode::kSnapshot && is_servers_own(mapping.source_database)) {
@@ -218,7 +245,9 @@ class SourceCheck {
         }
         TableSchema schema;
         auto missing = refused([&] {
-            schema = read_table_schema(*connection_, info_, mapping.source_database, mapping.source_table);
+            schema = known != nullptr ? *known
+                                      : read_table_schema(*connection_, info_, mapping.source_database,
+                                                          mapping.source_table);
         });
         require("table " + table, !missing, missing.value_or("there"),
                 "the table exists and this user sees it", "GRANT SELECT ON " + quoted + " TO " + user_);
@@ -241,7 +270,11 @@ class SourceCheck {
             connection_->query("SELECT " + (columns.empty() ? "1" : columns) + " FROM " + quoted +
                                " LIMIT 0");
         });
-        check_cascades(mapping, table);
+        if (auto found = cascades.find({schema.database, schema.name}); found != cascades.end()) {
+            add("foreign keys of " + table, State::kWarning, found->second,
+                "no action but RESTRICT: this server does not log the rows that a foreign key changes, so "
+                "the target keeps them as they were. Change the child rows yourself, before the parent's");
+        }
         if (settings_.mode != ReplicationMode::kSnapshot && !info_.logs_generated_columns()) {
             std::string generated;
             for (const SourceColumn& column : schema.columns) {
@@ -292,6 +325,7 @@ class SourceCheck {
     const SourceEndpoint& endpoint_;
     const SourceSettings& settings_;
     const std::vector<TableMapping>& mappings_;
+    Listed listed_;
     std::optional<MysqlConnection> connection_;
     ServerInfo info_;
     std::string user_ = "the pipe's user";
@@ -302,8 +336,8 @@ class SourceCheck {
 }  // namespace
 
 std::vector<Prerequisite> check_source(const SourceEndpoint& endpoint, const SourceSettings& settings,
-                                       const std::vector<TableMapping>& mappings) {
-    return SourceCheck(endpoint, settings, mappings).run();
+                                       const std::vector<TableMapping>& mappings, Listed listed) {
+    return SourceCheck(endpoint, settings, mappings, listed).run();
 }
 
 bool all_passed(const std::vector<Prerequisite>& items) {

@@ -26,11 +26,17 @@ struct Prerequisite {
     bool operator==(const Prerequisite&) const = default;
 };
 
+enum class Listed : uint8_t {
+    kAll,
+    kProblems,  ///< warnings and failures: a pipe of many tables has thousands of items that passed
+};
+
 /// Checks everything that a pipe of these settings and mappings needs of its source, in a fixed order, and
 /// goes on after a failed item as far as that makes sense (an unreachable server is the only item then).
 /// Never throws for what it finds out. Mode kSnapshot has no items about the log. The password is in none.
 std::vector<Prerequisite> check_source(const SourceEndpoint& endpoint, const SourceSettings& settings,
-                                       const std::vector<TableMapping>& mappings);
+                                       const std::vector<TableMapping>& mappings,
+                                       Listed listed = Listed::kAll);
 
 /// True when no item failed.
 bool all_passed(const std::vector<Prerequisite>& items);

@@ -142,6 +142,54 @@ TEST_P(PrerequisitesTest, TablesAreLookedAt) {
     EXPECT_EQ(find(items, named("key of", "odd"))->fix_sql, "");  // it has a primary key
 }
 
+TEST_P(PrerequisitesTest, ATableMoreIsOneQuestionMore) {
+    constexpr int kTables = 100;
+    std::vector<TableMapping> mappings;
+    for (int i = 0; i < kTables; ++i) {
+        const std::string table = "t" + std::to_string(i);
+        sql("CREATE TABLE " + table + " (a INT PRIMARY KEY)");
+        mappings.push_back(mapping(table));
+    }
+    SourceEndpoint user = new_user("often", {"SELECT, REPLICATION SLAVE, REPLICATION CLIENT ON *.*"});
+    sql("ALTER USER '" + user.username + "'@'%' WITH MAX_QUERIES_PER_HOUR " + std::to_string(kTables + 60));
+    EXPECT_TRUE(all_passed(check_source(user, {}, mappings)));
+}
+
+TEST_P(PrerequisitesTest, ForeignKeysWhoseActionsAreNotLoggedAreSaid) {
+    sql("CREATE TABLE parent (a INT PRIMARY KEY)");
+    sql("CREATE TABLE child (a INT PRIMARY KEY, CONSTRAINT follows FOREIGN KEY (a) REFERENCES parent (a)"
+        " ON DELETE CASCADE)");
+    sql("CREATE TABLE strict (a INT PRIMARY KEY, FOREIGN KEY (a) REFERENCES parent (a))");
+    auto items = check_source(endpoint_, {}, {mapping("parent"), mapping("child"), mapping("strict")});
+    EXPECT_EQ(find(items, named("foreign keys of", "parent")), nullptr);
+    EXPECT_EQ(find(items, named("foreign keys of", "strict")), nullptr);
+    const Prerequisite* child = find(items, named("foreign keys of", "child"));
+    if (!mariadb() && info_.at_least(9, 6)) {
+        EXPECT_EQ(child, nullptr);
+        return;
+    }
+    ASSERT_NE(child, nullptr);
+    EXPECT_EQ(child->state, State::kWarning);
+    EXPECT_TRUE(child->found.starts_with("follows (ON DELETE CASCADE ON UPDATE ")) << child->found;
+}
+
+TEST_P(PrerequisitesTest, OneTableThatIsMissingHidesNoOther) {
+    sql("CREATE TABLE a (a INT PRIMARY KEY)");
+    sql("CREATE TABLE b (a INT)");
+    auto items = check_source(endpoint_, {}, {mapping("a"), mapping("no"), mapping("b")});
+    EXPECT_EQ(state_of(items, named("table", "a")), State::kOk);
+    EXPECT_EQ(state_of(items, named("table", "no")), State::kFailed);
+    EXPECT_EQ(state_of(items, named("key of", "b")), State::kFailed);
+
+    items = check_source(endpoint_, {}, {mapping("a"), mapping("no"), mapping("b")}, Listed::kProblems);
+    std::vector<std::string> failed;
+    for (const Prerequisite& item : items) {
+        EXPECT_NE(item.state, State::kOk) << item.name;
+        if (item.state == State::kFailed) failed.push_back(item.name);
+    }
+    EXPECT_EQ(failed, (std::vector<std::string>{named("table", "no"), named("key of", "b")}));
+}
+
 TEST_P(PrerequisitesTest, TheServersOwnTablesCannotBeFollowed) {
     TableMapping own;
     own.source_database = "MySQL";

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <map>
 #include <set>
+#include <span>
 
 namespace penstock {
 namespace {
@@ -97,15 +98,29 @@ std::string name_filter(const std::string& database, const std::vector<std::stri
     return sql + ")";
 }
 
+/// Rows of a result that may be long, one at a time.
+template <typename Take>
+void for_each_row(MysqlConnection& connection, const std::string& sql, const Take& take) {
+    RowStream rows = connection.stream(sql);
+    MysqlConnection::Row row(rows.columns());
+    while (rows.next()) {
+        for (uint32_t i = 0; i < rows.columns(); ++i) {
+            row[i].reset();
+            if (rows.values()[i] != nullptr) row[i].emplace(rows.values()[i], rows.lengths()[i]);
+        }
+        take(row);
+    }
+}
+
 void read_columns(MysqlConnection& connection, const ServerInfo& info, const std::string& filter,
                   Facts& facts) {
-    auto rows = connection.query(
+    const std::string sql =
         "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, CHARACTER_SET_NAME, EXTRA "
         "FROM information_schema.COLUMNS WHERE " +
-        filter + " ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION");
-    for (const auto& row : rows) {
+        filter + " ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION";
+    for_each_row(connection, sql, [&](const MysqlConnection::Row& row) {
         auto table = facts.tables.find({text_of(row[0]), text_of(row[1])});
-        if (table == facts.tables.end()) continue;
+        if (table == facts.tables.end()) return;
         SourceColumn& column = table->second.schema.columns.emplace_back();
         column.name = text_of(row[2]);
         column.column_type = text_of(row[3]);
@@ -117,18 +132,18 @@ void read_columns(MysqlConnection& connection, const ServerInfo& info, const std
         column.generated = has_word(extra, "VIRTUAL") || has_word(extra, "STORED GENERATED") ||
                            has_word(extra, "PERSISTENT");
         parse_column_type(column.column_type, !info.mariadb(), column);
-    }
+    });
 }
 
 void read_keys(MysqlConnection& connection, const std::string& filter, Facts& facts) {
     // The expression of a functional part stands in for a column name that is NULL (MySQL 8.0.13+).
-    auto rows = connection.query(
+    const std::string sql =
         "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, INDEX_TYPE "
         "FROM information_schema.STATISTICS WHERE NON_UNIQUE = 0 AND " +
-        filter + " ORDER BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX");
-    for (const auto& row : rows) {
+        filter + " ORDER BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX";
+    for_each_row(connection, sql, [&](const MysqlConnection::Row& row) {
         auto found = facts.tables.find({text_of(row[0]), text_of(row[1])});
-        if (found == facts.tables.end()) continue;
+        if (found == facts.tables.end()) return;
         Facts::Table& table = found->second;
         const std::string index = text_of(row[2]);
         const auto& columns = table.schema.columns;
@@ -138,12 +153,12 @@ void read_keys(MysqlConnection& connection, const std::string& filter, Facts& fa
         // A hash index of MariaDB (unique over long columns) cannot give rows in order.
         const bool fit = column != columns.end() && !column->nullable &&
                          (primary || (!row[4] && text_of(row[5]) != "HASH"));
-        if (!fit) {
+        if (fit) {
+            table.keys[index].push_back(static_cast<uint32_t>(column - columns.begin()));
+        } else {
             table.unfit.insert(index);
-            continue;
         }
-        table.keys[index].push_back(static_cast<uint32_t>(column - columns.begin()));
-    }
+    });
 }
 
 /// information_schema shows every character beyond the Basic Multilingual Plane as '?' (its text is utf8mb3),
@@ -334,11 +349,10 @@ void parse_column_type(std::string_view column_type, bool mysql_json, SourceColu
     }
 }
 
-std::vector<TableSchema> read_table_schemas(MysqlConnection& connection, const ServerInfo& info,
-                                            const std::vector<TableName>& tables) {
-    if (!info.mariadb() && info.at_least(8, 0, 30)) {
-        connection.execute("SET SESSION show_gipk_in_create_table_and_information_schema = ON");
-    }
+namespace {
+
+void read_some(MysqlConnection& connection, const ServerInfo& info, std::span<const TableName> tables,
+               std::vector<TableSchema>& schemas) {
     // One query per database and subject. How names compare in information_schema depends on the version
     // and the file system, so more tables may come than were asked for; the exact ones are picked below.
     std::map<std::string, std::vector<std::string>> by_database;
@@ -355,8 +369,6 @@ std::vector<TableSchema> read_table_schemas(MysqlConnection& connection, const S
         choose_key(table);
         known[spelled(name)] = &table;
     }
-    std::vector<TableSchema> schemas;
-    schemas.reserve(tables.size());
     for (const TableName& name : tables) {
         auto found = known.find(spelled(name));
         if (found == known.end()) {
@@ -378,6 +390,21 @@ std::vector<TableSchema> read_table_schemas(MysqlConnection& connection, const S
         for (SourceColumn& column : schemas.back().columns) {
             read_doubtful_labels(connection, schemas.back(), column);
         }
+    }
+}
+
+}  // namespace
+
+std::vector<TableSchema> read_table_schemas(MysqlConnection& connection, const ServerInfo& info,
+                                            const std::vector<TableName>& tables) {
+    if (!info.mariadb() && info.at_least(8, 0, 30)) {
+        connection.execute("SET SESSION show_gipk_in_create_table_and_information_schema = ON");
+    }
+    std::vector<TableSchema> schemas;
+    schemas.reserve(tables.size());
+    const std::span<const TableName> all = tables;
+    for (size_t begin = 0; begin < all.size(); begin += kTablesAtOnce) {
+        read_some(connection, info, all.subspan(begin, std::min(kTablesAtOnce, all.size() - begin)), schemas);
     }
     return schemas;
 }

@@ -22,6 +22,10 @@ namespace penstock {
 TableSchema read_table_schema(MysqlConnection& connection, const ServerInfo& info, std::string_view database,
                               std::string_view table);
 
+/// Tables of one query of information_schema, which goes through all of a database: more would be fewer
+/// queries, and more to hold at once.
+inline constexpr size_t kTablesAtOnce = 4000;
+
 /// The same for many tables, with a few queries in all; the answer is in the order asked for. Throws for the
 /// first table, in that order, that is not there.
 std::vector<TableSchema> read_table_schemas(MysqlConnection& connection, const ServerInfo& info,

@@ -206,6 +206,11 @@ TEST_P(TableDefinitionTest, ManyAtOnceInTheOrderAsked) {
     EXPECT_EQ(schemas[0], schema_of("b"));
     EXPECT_EQ(schemas[1], schema_of("a"));
     EXPECT_EQ(schemas[2], schema_of("b"));
+    std::vector<std::pair<std::string, std::string>> many;
+    for (size_t i = 0; i <= kTablesAtOnce; ++i) many.emplace_back(database_, i % 2 == 0 ? "b" : "a");
+    schemas = read_table_schemas(*connection_, info_, many);
+    ASSERT_EQ(schemas.size(), many.size());
+    for (size_t i = 0; i < schemas.size(); ++i) ASSERT_EQ(schemas[i].name, many[i].second) << i;
     auto tables = list_tables(*connection_);
     EXPECT_NE(std::find(tables.begin(), tables.end(), std::pair(database_, std::string("a"))), tables.end());
     for (const auto& [database, table] : tables) EXPECT_NE(database, "mysql");
