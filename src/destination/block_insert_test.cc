@@ -46,7 +46,7 @@ class BlockInsertTest : public ClickHouseTest {
         ClickHouseClient client(test_endpoint());
         drop_table(client, database_, "t");
         create_table(client, plan);
-        EXPECT_TRUE(check_target(client, plan));
+        EXPECT_TRUE(has_target(client, plan));
         Block block(plan);
         for (const V& value : values) {
             block.columns[0].append<uint32_t>(static_cast<uint32_t>(block.rows));

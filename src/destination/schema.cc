@@ -15,6 +15,10 @@ namespace {
 // costs some tens of bytes of memory.
 constexpr int kDeduplicationWindow = 10'000;
 
+// Of one query about many tables. A query is at most max_query_size (256 KB) long.
+constexpr size_t kTablesAtOnce = 1000;
+constexpr size_t kNameBytesAtOnce = 100'000;
+
 // Rows that are marked as deleted leave only in CLEANUP merges (ClickHouse docs, "ReplacingMergeTree",
 // is_deleted). The first setting allows them, by OPTIMIZE ... FINAL CLEANUP too; the others make the server
 // do one by itself for a partition that nothing was written to for so many seconds.
@@ -62,8 +66,8 @@ std::string storage_sql(const TablePlan& plan, bool replicated) {
     }
     return fmt::format(" ORDER BY {} SETTINGS {} = {}{}{}", order,
                        replicated ? "replicated_deduplication_window" : "non_replicated_deduplication_window",
-                       kDeduplicationWindow, plan.has_nullable_key() ? ", allow_nullable_key = 1" : "",
-                       cleanup);
+                       kDeduplicationWindow,
+                       plan.has_nullable_key() ? ", allow_nullable_key = 1" : "", cleanup);
 }
 
 /// What \c stands for, in TabSeparated output and in quoted names.
@@ -200,7 +204,7 @@ DestinationInfo read_destination_info(ClickHouseClient& client) {
     return info;
 }
 
-std::string create_table_sql(const TablePlan& plan, const std::string& cluster, const std::string& comment) {
+std::string create_table_sql(const TablePlan& plan, const std::string& cluster, const TableOptions& options) {
     const bool replicated = is_replicated(plan, cluster);
     std::string sql =
         fmt::format("CREATE TABLE IF NOT EXISTS {}{} (",
@@ -213,7 +217,7 @@ std::string create_table_sql(const TablePlan& plan, const std::string& cluster, 
                        quote_target_identifier(MetaColumns::kIsDeleted),
                        quote_target_identifier(MetaColumns::kVersion), replicated ? "Replicated" : "",
                        engine_sql(plan), storage_sql(plan, replicated));
-    if (!comment.empty()) sql += " COMMENT " + quote_target_literal(comment);
+    if (!options.comment.empty()) sql += " COMMENT " + quote_target_literal(options.comment);
     return sql;
 }
 
@@ -250,29 +254,87 @@ void create_database(ClickHouseClient& client, const std::string& database) {
     if (there == "0") client.query(create_database_sql(database, client.endpoint().cluster));
 }
 
-void create_table(ClickHouseClient& client, const TablePlan& plan, const std::string& comment) {
+void create_table(ClickHouseClient& client, const TablePlan& plan, const TableOptions& options) {
     ClickHouseParameters parameters;
     if (uses_time64(plan)) parameters.emplace_back("enable_time_time64_type", "1");
-    client.query(create_table_sql(plan, client.endpoint().cluster, comment), parameters);
+    client.query(create_table_sql(plan, client.endpoint().cluster, options), parameters);
+}
+
+namespace {
+
+/// Calls `ask` with the names as a list of literals, no longer than a query may be.
+template <typename Ask>
+void in_pieces(const std::vector<std::string>& names, const Ask& ask) {
+    std::string list;
+    for (size_t i = 0; i < names.size(); ++i) {
+        list += (list.empty() ? "" : ", ") + quote_target_literal(names[i]);
+        if (list.size() < kNameBytesAtOnce && i + 1 < names.size()) continue;
+        ask(list);
+        list.clear();
+    }
+}
+
+}  // namespace
+
+std::map<std::string, ExistingTable> describe_tables(ClickHouseClient& client, const std::string& database,
+                                                     const std::vector<std::string>& tables) {
+    std::map<std::string, ExistingTable> found;
+    const std::string of = quote_target_literal(database);
+    in_pieces(tables, [&](const std::string& names) {
+        for (auto& row : query_rows(client, fmt::format("SELECT name, engine, engine_full, sorting_key, "
+                                                        "ifNull(toString(total_rows), '') FROM system.tables "
+                                                        "WHERE database = {} AND name IN ({})",
+                                                        of, names))) {
+            ExistingTable& table = found[row.at(0)];
+            table = {row.at(1), row.at(2), row.at(3), {}, {}};
+            if (!row.at(4).empty()) table.rows = std::stoull(row.at(4));
+        }
+        for (auto& row : query_rows(client, fmt::format("SELECT table, name, type, default_kind FROM "
+                                                        "system.columns WHERE database = {} AND table IN "
+                                                        "({}) ORDER BY table, position",
+                                                        of, names))) {
+            auto table = found.find(row.at(0));
+            if (table != found.end()) table->second.columns.push_back({row.at(1), row.at(2), row.at(3)});
+        }
+    });
+    return found;
+}
+
+std::map<std::string, TableIdentity> identify_tables(ClickHouseClient& client, const std::string& database,
+                                                     const std::vector<std::string>& tables) {
+    std::map<std::string, TableIdentity> found;
+    in_pieces(tables, [&](const std::string& names) {
+        for (auto& row :
+             query_rows(client, fmt::format("SELECT name, toString(uuid), comment FROM system.tables "
+                                            "WHERE database = {} AND name IN ({})",
+                                            quote_target_literal(database), names))) {
+            found[row.at(0)] = {row.at(1), row.at(2)};
+        }
+    });
+    return found;
 }
 
 std::optional<ExistingTable> describe_table(ClickHouseClient& client, const std::string& database,
                                             const std::string& table) {
-    std::string of = quote_target_literal(database);
-    std::string named = quote_target_literal(table);
-    auto tables =
-        query_rows(client, fmt::format("SELECT engine, engine_full, sorting_key, comment FROM system.tables "
-                                       "WHERE database = {} AND name = {}",
-                                       of, named));
-    if (tables.empty()) return std::nullopt;
-    ExistingTable found{tables[0].at(0), tables[0].at(1), tables[0].at(2), tables[0].at(3), {}};
-    for (auto& row :
-         query_rows(client, fmt::format("SELECT name, type, default_kind FROM system.columns WHERE "
-                                        "database = {} AND table = {} ORDER BY position",
-                                        of, named))) {
-        found.columns.push_back({row.at(0), row.at(1), row.at(2)});
+    auto found = describe_tables(client, database, {table});
+    if (found.empty()) return std::nullopt;
+    return std::move(found.begin()->second);
+}
+
+void look_at_targets(ClickHouseClient& client, const std::vector<TablePlan>& plans, const TakeTarget& take) {
+    for (size_t begin = 0, end; begin < plans.size(); begin = end) {
+        const std::string& database = plans[begin].target_database;
+        std::vector<std::string> names;
+        for (end = begin; end < plans.size() && names.size() < kTablesAtOnce; ++end) {
+            if (plans[end].target_database != database) break;
+            names.push_back(plans[end].target_table);
+        }
+        const auto found = describe_tables(client, database, names);
+        for (size_t i = begin; i < end; ++i) {
+            auto table = found.find(plans[i].target_table);
+            take(plans[i], table == found.end() ? nullptr : &table->second);
+        }
     }
-    return found;
 }
 
 std::vector<std::string> differences(const TablePlan& plan, const ExistingTable& table) {
@@ -293,29 +355,16 @@ std::vector<std::string> differences(const TablePlan& plan, const ExistingTable&
     return found;
 }
 
-namespace {
-
-/// Empty when the table fits.
-std::string problem_of(const ExistingTable& table, const TablePlan& plan) {
-    const std::vector<std::string> found = differences(plan, table);
-    if (found.empty()) return {};
-    return fmt::format("{} does not fit: {}", quoted_target(plan.target_database, plan.target_table),
-                       fmt::join(found, "; "));
+std::string problem_with_target(const ExistingTable* table, const TablePlan& plan) {
+    const std::string name = quoted_target(plan.target_database, plan.target_table);
+    if (table == nullptr) return name + " is gone";
+    const std::vector<std::string> found = differences(plan, *table);
+    return found.empty() ? "" : fmt::format("{} does not fit: {}", name, fmt::join(found, "; "));
 }
 
-}  // namespace
-
-std::string problem_with_target(ClickHouseClient& client, const TablePlan& plan) {
-    const auto table = describe_table(client, plan.target_database, plan.target_table);
-    if (!table) return quoted_target(plan.target_database, plan.target_table) + " is gone";
-    return problem_of(*table, plan);
-}
-
-bool check_target(ClickHouseClient& client, const TablePlan& plan) {
-    const auto table = describe_table(client, plan.target_database, plan.target_table);
-    if (!table) return false;
-    const std::string problem = problem_of(*table, plan);
-    if (problem.empty()) return true;
+void require_fit(const ExistingTable& table, const TablePlan& plan) {
+    const std::string problem = problem_with_target(&table, plan);
+    if (problem.empty()) return;
     throw Error(Disposition::kFailPipe, "check the target", problem,
                 "Change or drop it, or choose another targetTable")
         .at_table(plan.source.qualified_name());
@@ -349,12 +398,6 @@ void drop_table(ClickHouseClient& client, const std::string& database, const std
 void rename_table(ClickHouseClient& client, const std::string& database, const std::string& from,
                   const std::string& to) {
     client.query(rename_table_sql(database, from, to, client.endpoint().cluster));
-}
-
-std::string table_uuid(ClickHouseClient& client, const std::string& database, const std::string& table) {
-    return client.query(
-        fmt::format("SELECT toString(uuid) FROM system.tables WHERE database = {} AND name = {}",
-                    quote_target_literal(database), quote_target_literal(table)));
 }
 
 void exchange_tables(ClickHouseClient& client, const std::string& database, const std::string& a,

@@ -2,6 +2,8 @@
 // Target tables: made, described, compared with their plan, emptied, exchanged, dropped.
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -25,10 +27,13 @@ DestinationInfo read_destination_info(ClickHouseClient& client);
 // servers, and tables get the Replicated engine with the server's own path and replica name: the cluster's
 // servers share a database of engine Atomic and macros {shard} and {replica}.
 
+struct TableOptions {
+    std::string comment{};
+};
 /// CREATE TABLE IF NOT EXISTS for the plan: its columns, then the meta columns, its engine and key, and the
 /// comment, unless it is empty.
 std::string create_table_sql(const TablePlan& plan, const std::string& cluster = {},
-                             const std::string& comment = {});
+                             const TableOptions& options = {});
 std::string create_database_sql(const std::string& database, const std::string& cluster);
 std::string truncate_table_sql(const std::string& database, const std::string& table,
                                const std::string& cluster);
@@ -40,8 +45,8 @@ std::string exchange_tables_sql(const std::string& database, const std::string& 
 
 /// A database that this server has is taken to be on all servers of the cluster.
 void create_database(ClickHouseClient& client, const std::string& database);
-/// Makes the table if it is not there; check_target says whether one that is there fits.
-void create_table(ClickHouseClient& client, const TablePlan& plan, const std::string& comment = {});
+/// Makes the table if it is not there; require_fit says whether one that is there fits.
+void create_table(ClickHouseClient& client, const TablePlan& plan, const TableOptions& options = {});
 
 struct ExistingColumn {
     std::string name;
@@ -52,23 +57,39 @@ struct ExistingTable {
     std::string engine;       ///< "ReplacingMergeTree", also with Replicated or Shared in front
     std::string engine_full;  ///< with its arguments and the rest of the definition
     std::string sorting_key;  ///< "a, `b c`"
-    std::string comment;
     std::vector<ExistingColumn> columns;
+    std::optional<uint64_t> rows{};  ///< where the server keeps count of them
 };
 /// Nothing when the table does not exist.
 std::optional<ExistingTable> describe_table(ClickHouseClient& client, const std::string& database,
                                             const std::string& table);
+/// Those of `tables` that exist, by name. One query goes through all names of the database, so this asks for
+/// many at once; it holds all that it returns.
+std::map<std::string, ExistingTable> describe_tables(ClickHouseClient& client, const std::string& database,
+                                                     const std::vector<std::string>& tables);
+
+struct TableIdentity {
+    std::string uuid;  ///< which its data keep when it is renamed or exchanged
+    std::string comment;
+};
+/// Those of `tables` that exist, by name.
+std::map<std::string, TableIdentity> identify_tables(ClickHouseClient& client, const std::string& database,
+                                                     const std::vector<std::string>& tables);
 
 /// What keeps the table from taking the plan's rows, one clause per difference; empty when it fits. Pure.
 /// A LowCardinality more or less is no difference, nor is an extra column with a default of its own.
 std::vector<std::string> differences(const TablePlan& plan, const ExistingTable& table);
 
-/// False when the target does not exist; true when it fits the plan. Throws one Error(kFailPipe) that names
-/// every difference: columns that are missing, of another type, or extra without a default; another engine
-/// or, for ReplacingMergeTree, another sorting key or version column.
-bool check_target(ClickHouseClient& client, const TablePlan& plan);
-/// Why rows of the plan cannot go into its target: it is gone, or does not fit. Empty when they can.
-std::string problem_with_target(ClickHouseClient& client, const TablePlan& plan);
+/// Calls `take` for each plan, in order, with its target as it is now; null: there is none. What is known of
+/// all targets at once is bounded, however many there are.
+using TakeTarget = std::function<void(const TablePlan&, const ExistingTable*)>;
+void look_at_targets(ClickHouseClient& client, const std::vector<TablePlan>& plans, const TakeTarget& take);
+
+/// Throws one Error(kFailPipe) that names every difference: columns that are missing, of another type, or
+/// extra without a default; another engine or, for ReplacingMergeTree, another sorting key or version column.
+void require_fit(const ExistingTable& table, const TablePlan& plan);
+/// Why rows of the plan cannot go into its target: it is gone (null), or does not fit. Empty when they can.
+std::string problem_with_target(const ExistingTable* table, const TablePlan& plan);
 
 /// The tables of the database whose rows go on into materialized views as they are inserted.
 std::set<std::string> tables_with_views(ClickHouseClient& client, const std::string& database);
@@ -79,8 +100,6 @@ void drop_table(ClickHouseClient& client, const std::string& database,
                 const std::string& table);  ///< if exists
 void rename_table(ClickHouseClient& client, const std::string& database, const std::string& from,
                   const std::string& to);
-/// The table's identity, which its data keep when it is renamed or exchanged; empty when there is none.
-std::string table_uuid(ClickHouseClient& client, const std::string& database, const std::string& table);
 /// Swaps the two tables' names in one step.
 void exchange_tables(ClickHouseClient& client, const std::string& database, const std::string& a,
                      const std::string& b);

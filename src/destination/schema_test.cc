@@ -28,7 +28,6 @@ ExistingTable fitting() {
     return {"ReplacingMergeTree",
             "ReplacingMergeTree(_peerdb_version) ORDER BY (id, at)",
             "id, at",
-            "",
             {{"id", "Int32", ""},
              {"note", "LowCardinality(Nullable(String))", ""},
              {"at", "DateTime64(3, 'UTC')", ""},
@@ -144,9 +143,9 @@ TEST_F(SchemaTest, MadeTablesFitTheirPlans) {
             TablePlan plan = orders(database_);
             plan.engine = engine;
             plan.delete_on_merge = delete_on_merge;
-            EXPECT_FALSE(check_target(client_, plan));
+            EXPECT_FALSE(has_target(client_, plan));
             create_table(client_, plan);
-            EXPECT_TRUE(check_target(client_, plan));
+            EXPECT_TRUE(has_target(client_, plan));
             create_table(client_, plan);  // again: nothing happens
             EXPECT_EQ(count_rows(client_, database_, "orders"), 0u);
             drop_table(client_, database_, "orders");
@@ -165,7 +164,7 @@ TEST_F(SchemaTest, OddNames) {
     create_database(client_, plan.target_database);
     create_database(client_, plan.target_database);
     create_table(client_, plan);
-    EXPECT_TRUE(check_target(client_, plan));
+    EXPECT_TRUE(has_target(client_, plan));
     std::optional<ExistingTable> table = describe_table(client_, plan.target_database, plan.target_table);
     ASSERT_TRUE(table);
     EXPECT_EQ(table->columns[0].name, plan.columns[0].name);
@@ -206,7 +205,7 @@ TEST_F(SchemaTest, ATargetThatDeletesOtherwiseIsRefused) {
         create_table(client_, plan);
         plan.delete_on_merge = !delete_on_merge;
         try {
-            check_target(client_, plan);
+            has_target(client_, plan);
             ADD_FAILURE() << "no error";
         } catch (const Error& error) {
             EXPECT_NE(std::string(error.what()).find("_peerdb_is_deleted as its is_deleted"),
@@ -221,7 +220,7 @@ TEST_F(SchemaTest, AnotherTableIsRefused) {
     TablePlan plan = orders(database_);
     client_.query("CREATE TABLE " + quoted_target(database_, "orders") + " (id String) ENGINE = Log");
     try {
-        check_target(client_, plan);
+        has_target(client_, plan);
         FAIL() << "no error";
     } catch (const Error& error) {
         EXPECT_EQ(error.disposition(), Disposition::kFailPipe);
@@ -231,6 +230,42 @@ TEST_F(SchemaTest, AnotherTableIsRefused) {
         EXPECT_NE(text.find("_peerdb_version (UInt64) is missing"), text.npos) << text;
         EXPECT_NE(text.find("choose another targetTable"), text.npos) << text;
     }
+}
+
+TEST_F(SchemaTest, ManyTargetsAreLookedAtInTheirOrder) {
+    std::vector<TablePlan> plans;  // of more tables, with longer names, than one query takes
+    for (int i = 0; i < 2500; ++i) {
+        plans.push_back(orders(database_));
+        plans.back().id = static_cast<uint32_t>(i);
+        plans.back().target_table = "t'" + std::to_string(i) + std::string(100, 'x');
+    }
+    const std::vector<uint32_t> made = {0, 7, 999, 1000, 2499};
+    for (uint32_t i : made) create_table(client_, plans[i]);
+    client_.query("INSERT INTO " + quoted_target(database_, plans[7].target_table) + " (id) VALUES (1), (2)");
+    std::vector<uint32_t> looked, found;
+    look_at_targets(client_, plans, [&](const TablePlan& plan, const ExistingTable* table) {
+        looked.push_back(plan.id);
+        EXPECT_EQ(problem_with_target(table, plan).empty(), table != nullptr) << plan.id;
+        if (table == nullptr) return;
+        found.push_back(plan.id);
+        EXPECT_EQ(table->rows, plan.id == 7 ? 2u : 0u);
+        require_fit(*table, plan);
+    });
+    ASSERT_EQ(looked.size(), plans.size());
+    for (uint32_t i = 0; i < looked.size(); ++i) ASSERT_EQ(looked[i], i);
+    EXPECT_EQ(found, made);
+}
+
+TEST_F(SchemaTest, ATableKeepsItsIdentity) {
+    TablePlan plan = orders(database_);
+    create_table(client_, plan, {.comment = "ours"});
+    const auto before = identify_tables(client_, database_, {"orders", "nowhere"});
+    ASSERT_EQ(before.size(), 1u);
+    EXPECT_EQ(before.at("orders").comment, "ours");
+    rename_table(client_, database_, "orders", "renamed");
+    const auto after = identify_tables(client_, database_, {"orders", "renamed"});
+    ASSERT_EQ(after.size(), 1u);
+    EXPECT_EQ(after.at("renamed").uuid, before.at("orders").uuid);
 }
 
 TEST_F(SchemaTest, ClickHouseReadsWhatIsMeantForACluster) {

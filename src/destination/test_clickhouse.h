@@ -11,6 +11,7 @@
 
 #include "destination/clickhouse_client.h"
 #include "destination/quoting.h"
+#include "destination/schema.h"
 
 namespace penstock {
 
@@ -24,6 +25,13 @@ inline ClickHouseEndpoint test_endpoint() {
     };
     return {variable("PENSTOCK_TEST_CLICKHOUSE_URL"), variable("PENSTOCK_TEST_CLICKHOUSE_USER"),
             variable("PENSTOCK_TEST_CLICKHOUSE_PASSWORD"), ""};
+}
+
+/// Whether the plan's target exists. Throws as require_fit does when it does not fit.
+inline bool has_target(ClickHouseClient& client, const TablePlan& plan) {
+    const auto table = describe_table(client, plan.target_database, plan.target_table);
+    if (table) require_fit(*table, plan);
+    return table.has_value();
 }
 
 /// A database of this test's own, dropped at its end.

@@ -130,7 +130,8 @@ void ChunkApplier::write(BlockWriter& writer, const Block& block, const std::str
     } catch (const Error& e) {
         if (e.disposition() == Disposition::kRetry || context_.is_intake) throw;
         ClickHouseClient client(context_.destination);
-        if (problem_with_target(client, *block.plan).empty()) throw;
+        const auto target = describe_table(client, block.plan->target_database, block.plan->target_table);
+        if (problem_with_target(target ? &*target : nullptr, *block.plan).empty()) throw;
         throw Error(Disposition::kRetry, e.operation(), e.message(), e.hint()).at_table(e.table());
     }
 }

@@ -47,10 +47,13 @@ void require_source(const PipeSpec& spec) {
                 first->fix_sql.empty() ? "" : "Fix: " + first->fix_sql);
 }
 
-void require_targets(ClickHouseClient& client, const PipeSpec& spec, const std::vector<TablePlan>& plans) {
-    for (const TablePlan& plan : plans) {
-        if (!check_target(client, plan)) continue;
-        if (spec.settings.mode == ReplicationMode::kCdcOnly) continue;
+std::vector<const TablePlan*> require_targets(ClickHouseClient& client, const PipeSpec& spec,
+                                              const std::vector<TablePlan>& plans) {
+    std::vector<const TablePlan*> absent;
+    look_at_targets(client, plans, [&](const TablePlan& plan, const ExistingTable* target) {
+        if (target == nullptr) return absent.push_back(&plan);
+        require_fit(*target, plan);
+        if (spec.settings.mode == ReplicationMode::kCdcOnly || target->rows == 0) return;
         if (uint64_t rows = count_rows(client, plan.target_database, plan.target_table); rows != 0) {
             throw Error(Disposition::kUsage, "check the target",
                         "table " + plan.target_database + "." + plan.target_table + " already holds " +
@@ -58,7 +61,8 @@ void require_targets(ClickHouseClient& client, const PipeSpec& spec, const std::
                         "Fix: TRUNCATE TABLE " + quoted_target(plan.target_database, plan.target_table) +
                             ", or choose another targetTable");
         }
-    }
+    });
+    return absent;
 }
 
 std::vector<Prerequisite> check_pipe(const PipeSpec& spec, const std::optional<ClickHouseEndpoint>& target) {

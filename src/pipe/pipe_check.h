@@ -21,8 +21,9 @@ std::vector<Prerequisite> check_pipe(const PipeSpec& spec, const std::optional<C
 void require_source(const PipeSpec& spec);
 
 /// Throws Error(kUsage) unless each target is absent, or ours to take: same columns, and empty when the
-/// pipe will load it.
-void require_targets(ClickHouseClient& client, const PipeSpec& spec, const std::vector<TablePlan>& plans);
+/// pipe will load it. Returns those that are absent.
+std::vector<const TablePlan*> require_targets(ClickHouseClient& client, const PipeSpec& spec,
+                                              const std::vector<TablePlan>& plans);
 
 /// One plan per mapping, in order. Throws as make_table_plan does.
 std::vector<TablePlan> make_plans(const PipeSpec& spec, const std::vector<TableSchema>& schemas,

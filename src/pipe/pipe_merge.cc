@@ -1,16 +1,20 @@
 #include "pipe/pipe_merge.h"
 
 #include <algorithm>
+#include <map>
 #include <string>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "destination/schema.h"
+#include "pipe/each_target.h"
 #include "pipe/pipe_setup.h"
 
 namespace penstock {
 namespace {
+
+constexpr size_t kExchangedAtOnce = 500;  // tables of which all columns are known at once
 
 /// The name that readers use, from the one with the suffix.
 std::string final_name(const TablePlan& plan) {
@@ -19,15 +23,22 @@ std::string final_name(const TablePlan& plan) {
     return std::string(name);
 }
 
-/// Whether the table is there, made by this intake. Throws when it is there and somebody else's.
-bool is_own_target(ClickHouseClient& client, const std::string& database, const std::string& table,
-                   const std::string& intake_id) {
-    std::optional<ExistingTable> found = describe_table(client, database, table);
-    if (!found) return false;
-    if (!intake_id.empty() && found->comment == resync_mark(intake_id)) return true;
+/// Whether the table, if there is one, was made by this intake. Throws when it is somebody else's.
+bool is_own_target(const std::map<std::string, TableIdentity>& found, const std::string& database,
+                   const std::string& table, const std::string& intake_id) {
+    const auto there = found.find(table);
+    if (there == found.end()) return false;
+    if (!intake_id.empty() && there->second.comment == resync_mark(intake_id)) return true;
     throw Error(Disposition::kUsage, "begin the resync",
                 "the table " + quoted_target(database, table) + " exists and is not one of this resync",
                 "A resync needs that name: rename or drop the table, then try again");
+}
+
+/// Whether it is there, and not somebody else's by now.
+bool is_there(const std::map<std::string, TableIdentity>& found, const std::string& table,
+              const TableRecord& record) {
+    const auto there = found.find(table);
+    return there != found.end() && there->second.uuid == record.target_uuid;
 }
 
 bool has_column(const ExistingTable& table, const std::string& name, const std::string& type) {
@@ -36,24 +47,18 @@ bool has_column(const ExistingTable& table, const std::string& name, const std::
     });
 }
 
-void drop_own_target(ClickHouseClient& client, const TablePlan& plan, const TableRecord& record) {
-    // Else it is somebody else's by now.
-    if (table_uuid(client, plan.target_database, plan.target_table) == record.target_uuid)
-        drop_table(client, plan.target_database, plan.target_table);
-}
-
 /// Rows of the old target that are marked as deleted and unknown to the new one. They get the version of the
 /// load, below any change to come. May be repeated: what is carried over already is known to the new target.
-void carry_deleted_rows(ClickHouseClient& client, const TablePlan& plan, uint64_t load_version) {
+void carry_deleted_rows(ClickHouseClient& client, const TablePlan& plan, uint64_t load_version,
+                        const std::map<std::string, ExistingTable>& described) {
     if (plan.delete_on_merge) return;  // the engine removes them
     const std::string old_name = final_name(plan);
-    std::optional<ExistingTable> before = describe_table(client, plan.target_database, old_name);
-    std::optional<ExistingTable> now = describe_table(client, plan.target_database, plan.target_table);
-    if (!before || !now) return;
+    const auto before = described.find(old_name), now = described.find(plan.target_table);
+    if (before == described.end() || now == described.end()) return;
     std::vector<std::string> columns, key;
-    for (const ExistingColumn& column : now->columns) {
+    for (const ExistingColumn& column : now->second.columns) {
         if (column.name == MetaColumns::kIsDeleted || column.name == MetaColumns::kVersion) continue;
-        if (has_column(*before, column.name, column.type)) columns.push_back(column.name);
+        if (has_column(before->second, column.name, column.type)) columns.push_back(column.name);
     }
     for (uint32_t i : plan.sorting_key) key.push_back(plan.columns[i].name);
     const bool replacing = plan.engine == TableEngine::kReplacingMergeTree;
@@ -86,6 +91,30 @@ void carry_deleted_rows(ClickHouseClient& client, const TablePlan& plan, uint64_
     }
 }
 
+void exchange_some(const PipeContext& intake, const std::vector<TableRecord>& records,
+                   const std::vector<const TablePlan*>& plans) {
+    ClickHouseClient client(intake.destination);
+    const std::string& database = intake.spec.target_database;
+    std::vector<std::string> names = target_names(plans);
+    for (const TablePlan* plan : plans) names.push_back(final_name(*plan));
+    const auto found = identify_tables(client, database, names);
+    const auto described = describe_tables(client, database, names);
+    for_each_target(intake.destination, plans, {}, [&](ClickHouseClient& own, const TablePlan& plan) {
+        const TableRecord& record = records.at(plan.id);
+        const std::string name = final_name(plan);
+        if (!found.contains(name)) return rename_table(own, database, plan.target_table, name);
+        if (!is_there(found, name, record)) {
+            if (record.stopped_in_load()) {  // the old one stays
+                if (is_there(found, plan.target_table, record)) drop_table(own, database, plan.target_table);
+                return;
+            }
+            carry_deleted_rows(own, plan, record.snapshot_version, described);
+            exchange_tables(own, database, name, plan.target_table);
+        }
+        drop_table(own, database, plan.target_table);
+    });
+}
+
 }  // namespace
 
 std::string resync_mark(const std::string& intake_id) {
@@ -102,59 +131,51 @@ void require_resync_names(ClickHouseClient& client, const std::string& database,
                         ", which cannot exchange tables",
                     "Move the targets to a database of the engine Atomic");
     }
+    std::vector<std::string> names;
     for (const TableMapping& mapping : mappings) {
-        if (mapping.engine == TableEngine::kNull) continue;
-        is_own_target(client, database, mapping.target_table + kResyncSuffix, intake_id);
+        if (mapping.engine != TableEngine::kNull) names.push_back(mapping.target_table + kResyncSuffix);
     }
+    const auto found = identify_tables(client, database, names);
+    for (const std::string& name : names) is_own_target(found, database, name, intake_id);
 }
 
-void drop_left_over_targets(ClickHouseClient& client, const std::vector<TablePlan>& plans,
+void drop_left_over_targets(const ClickHouseEndpoint& endpoint, const std::vector<TablePlan>& plans,
                             const std::string& intake_id) {
-    for (const TablePlan& plan : plans) {
-        if (plan.engine == TableEngine::kNull) continue;
-        if (is_own_target(client, plan.target_database, plan.target_table, intake_id)) {
-            drop_table(client, plan.target_database, plan.target_table);
-        }
-    }
+    ClickHouseClient client(endpoint);
+    const std::string& database = plans.front().target_database;
+    std::vector<const TablePlan*> left_over = with_rows(plans);
+    const auto found = identify_tables(client, database, target_names(left_over));
+    std::erase_if(left_over, [&](const TablePlan* plan) {
+        return !is_own_target(found, database, plan->target_table, intake_id);
+    });
+    for_each_target(endpoint, left_over, {}, [&](ClickHouseClient& own, const TablePlan& plan) {
+        drop_table(own, database, plan.target_table);
+    });
 }
 
 void exchange_targets(const PipeContext& intake) {
-    ClickHouseClient client(intake.destination);
-    std::vector<TableRecord> records = intake.catalog->tables(intake.pipe_id);
-    for (const TablePlan& plan : intake.plans) {
-        if (plan.engine == TableEngine::kNull) continue;
-        const TableRecord& record = records.at(plan.id);
-        const std::string& database = plan.target_database;
-        const std::string name = final_name(plan);
-        std::string in_place = table_uuid(client, database, name);
-        if (in_place != record.target_uuid) {
-            if (in_place.empty()) {
-                rename_table(client, database, plan.target_table, name);
-            } else if (record.stopped_in_load()) {
-                drop_own_target(client, plan, record);
-                continue;
-            } else {
-                carry_deleted_rows(client, plan, record.snapshot_version);
-                exchange_tables(client, database, name, plan.target_table);
-            }
-        }
-        if (table_uuid(client, database, plan.target_table) != record.target_uuid) {
-            drop_table(client, database, plan.target_table);
-        }
+    const std::vector<TableRecord> records = intake.catalog->tables(intake.pipe_id);
+    const std::vector<const TablePlan*> plans = with_rows(intake.plans);
+    for (size_t begin = 0; begin < plans.size(); begin += kExchangedAtOnce) {
+        const size_t end = std::min(begin + kExchangedAtOnce, plans.size());
+        exchange_some(intake, records, {&plans[begin], &plans[end - 1] + 1});
     }
 }
 
 void discard_targets(const PipeContext& intake, bool is_resync) {
     ClickHouseClient client(intake.destination);
     const std::vector<TableRecord> records = intake.catalog->tables(intake.pipe_id);
-    for (const TablePlan& plan : intake.plans) {
-        if (plan.engine == TableEngine::kNull) continue;
+    const std::string& database = intake.spec.target_database;
+    const std::vector<const TablePlan*> plans = with_rows(intake.plans);
+    const auto found = identify_tables(client, database, target_names(plans));
+    for_each_target(intake.destination, plans, {}, [&](ClickHouseClient& own, const TablePlan& plan) {
         if (is_resync) {
-            drop_own_target(client, plan, records.at(plan.id));
-        } else if (describe_table(client, plan.target_database, plan.target_table)) {
-            truncate_table(client, plan.target_database, plan.target_table);
+            if (is_there(found, plan.target_table, records.at(plan.id)))
+                drop_table(own, database, plan.target_table);
+        } else if (found.contains(plan.target_table)) {
+            truncate_table(own, database, plan.target_table);
         }
-    }
+    });
 }
 
 }  // namespace penstock

@@ -19,7 +19,7 @@ void require_resync_names(ClickHouseClient& client, const std::string& database,
                           const std::vector<TableMapping>& mappings, const std::string& intake_id);
 
 /// Drops what the intake made before a crash, before its tables were stored. Throws as require_resync_names.
-void drop_left_over_targets(ClickHouseClient& client, const std::vector<TablePlan>& plans,
+void drop_left_over_targets(const ClickHouseEndpoint& endpoint, const std::vector<TablePlan>& plans,
                             const std::string& intake_id);
 
 /// For each table of the resync: rows that are only marked as deleted are carried over to the new target,

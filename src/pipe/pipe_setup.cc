@@ -1,12 +1,15 @@
 #include "pipe/pipe_setup.h"
 
 #include <algorithm>
+#include <map>
+#include <mutex>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
 #include "destination/schema.h"
+#include "pipe/each_target.h"
 #include "pipe/pipe_check.h"
 #include "pipe/pipe_file.h"
 #include "pipe/pipe_merge.h"
@@ -16,25 +19,25 @@
 namespace penstock {
 namespace {
 
-/// All targets or none: what was made is dropped again when one cannot be made.
-void create_targets(ClickHouseClient& client, const PipeSpec& spec, const std::vector<TablePlan>& plans,
-                    const std::string& mark) {
-    create_database(client, spec.target_database);
-    std::vector<const TablePlan*> made;
+/// All or none: what was made is dropped again when one cannot be made.
+void create_targets(const ClickHouseEndpoint& endpoint, const std::vector<const TablePlan*>& plans,
+                    const TableOptions& options, const std::stop_token& stop) {
+    std::mutex mutex;
+    std::vector<const TablePlan*> made;  // guarded by mutex
     try {
-        for (const TablePlan& plan : plans) {
-            if (check_target(client, plan)) continue;
-            create_table(client, plan, mark);
+        for_each_target(endpoint, plans, stop, [&](ClickHouseClient& client, const TablePlan& plan) {
+            create_table(client, plan, options);
+            std::lock_guard lock(mutex);
             made.push_back(&plan);
-        }
+        });
     } catch (const Error&) {
-        for (const TablePlan* plan : made) {
+        for_each_target(endpoint, made, {}, [](ClickHouseClient& client, const TablePlan& plan) {
             try {
-                drop_table(client, plan->target_database, plan->target_table);
+                drop_table(client, plan.target_database, plan.target_table);
             } catch (const Error& e) {
                 spdlog::warn("{}", e.what());
             }
-        }
+        });
         throw;
     }
 }
@@ -44,21 +47,32 @@ struct Definitions {
     Position position;  // of the log, at which the schemas are in force
 };
 
+/// Whether the tables are still defined as in `schemas`, of which a second copy need not be held for that.
+bool are_unchanged(MysqlConnection& connection, const ServerInfo& info,
+                   const std::vector<std::pair<std::string, std::string>>& tables,
+                   const std::vector<TableSchema>& schemas) {
+    for (size_t begin = 0, end; begin < tables.size(); begin = end) {
+        end = std::min(begin + kTablesAtOnce, tables.size());
+        const auto some = read_table_schemas(connection, info, {&tables[begin], &tables[end - 1] + 1});
+        if (!std::equal(some.begin(), some.end(), schemas.begin() + static_cast<std::ptrdiff_t>(begin)))
+            return false;
+    }
+    return true;
+}
+
 /// Reads until nothing was altered between the definitions and the position.
 Definitions read_definitions(PipeContext& context, const PipeSpec& spec) {
     MysqlConnection connection = MysqlConnection::open(spec.source);
     context.source_info = read_server_info(connection);
+    const auto tables = source_tables(spec);
     Definitions found;
-    found.schemas = read_table_schemas(connection, context.source_info, source_tables(spec));
-    while (true) {
+    do {
+        found.schemas = read_table_schemas(connection, context.source_info, tables);
         if (spec.settings.mode != ReplicationMode::kSnapshot) {
             found.position = current_position(connection, context.source_info, spec.settings.mechanism);
         }
-        std::vector<TableSchema> again =
-            read_table_schemas(connection, context.source_info, source_tables(spec));
-        if (again == found.schemas) return found;
-        found.schemas = std::move(again);
-    }
+    } while (!are_unchanged(connection, context.source_info, tables, found.schemas));
+    return found;
 }
 
 }  // namespace
@@ -103,8 +117,8 @@ std::vector<TableMapping> without(const std::vector<TableMapping>& mappings,
     return rest;
 }
 
-void set_up_tables(PipeContext& context, const std::vector<TableMapping>& mappings, Joining joining,
-                   uint64_t first_version, bool has_time64) {
+bool set_up_tables(PipeContext& context, const std::vector<TableMapping>& mappings, Joining joining,
+                   uint64_t first_version, bool has_time64, const std::stop_token& stop) {
     Catalog& catalog = *context.catalog;
     PipeSpec spec = context.spec;
     spec.mappings = mappings;
@@ -116,10 +130,18 @@ void set_up_tables(PipeContext& context, const std::vector<TableMapping>& mappin
     std::string mark;
     if (joining == Joining::kReplacing) {
         mark = resync_mark(context.pipe_id);
-        drop_left_over_targets(client, plans, context.pipe_id);
+        drop_left_over_targets(context.destination, plans, context.pipe_id);
     }
-    require_targets(client, spec, plans);
-    create_targets(client, spec, plans, mark);
+    const std::vector<const TablePlan*> absent = require_targets(client, spec, plans);
+    if (!absent.empty()) {
+        create_database(client, spec.target_database);
+        create_targets(context.destination, absent, {.comment = mark}, stop);
+        if (stop.stop_requested()) return false;
+    }
+    std::map<std::string, TableIdentity> made;
+    if (joining == Joining::kReplacing) {
+        made = identify_tables(client, spec.target_database, target_names(with_rows(plans)));
+    }
 
     const bool loads = spec.settings.mode != ReplicationMode::kCdcOnly;
     std::vector<TableRecord> tables;
@@ -131,9 +153,7 @@ void set_up_tables(PipeContext& context, const std::vector<TableMapping>& mappin
         record.mapping_json = mapping_to_json(mappings[i]).dump();
         record.load_state = loads ? LoadState::kPending : LoadState::kLoaded;
         if (joining == Joining::kLater) record.joined_position = found.position;
-        if (plans[i].engine != TableEngine::kNull) {
-            record.target_uuid = table_uuid(client, spec.target_database, record.target_table);
-        }
+        if (plans[i].engine != TableEngine::kNull) record.target_uuid = made[record.target_table].uuid;
         tables.push_back(std::move(record));
         schemas.push_back({first_index + i, found.position, plans[i].source});
     }
@@ -151,6 +171,7 @@ void set_up_tables(PipeContext& context, const std::vector<TableMapping>& mappin
         }
     }
     catalog.add_tables(context.pipe_id, tables, schemas);
+    return true;
 }
 
 }  // namespace penstock

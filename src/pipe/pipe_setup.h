@@ -2,6 +2,7 @@
 // From mappings to tables: definitions recorded, positions stored, targets made. Also which tables a stored
 // pipe has, whatever its description says now.
 
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -36,8 +37,9 @@ enum class Joining {
 /// Makes the targets of `mappings` and stores the tables under context.pipe_id, after those that are there.
 /// May be repeated after a crash anywhere in it: the tables are stored at its end, in one step, and a target
 /// that exists already is empty and has our columns. `first_version`: of the checkpoint when joining first.
-/// context.spec is the described pipe; its mappings are not read. Throws Error, with no target made.
-void set_up_tables(PipeContext& context, const std::vector<TableMapping>& mappings, Joining joining,
-                   uint64_t first_version, bool has_time64);
+/// context.spec is the described pipe; its mappings are not read. False on a stop, with some
+/// targets made; throws Error, with none made.
+bool set_up_tables(PipeContext& context, const std::vector<TableMapping>& mappings, Joining joining,
+                   uint64_t first_version, bool has_time64, const std::stop_token& stop);
 
 }  // namespace penstock

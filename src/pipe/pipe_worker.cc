@@ -117,7 +117,7 @@ void PipeWorker::set_up(const std::stop_token& stop) {
     }
     if (!intake && have.empty() && again.empty()) {
         PipeContext context = base_context(pipe_id_);
-        set_up_tables(context, spec_.mappings, Joining::kFirst, 1, has_time64_);
+        if (!set_up_tables(context, spec_.mappings, Joining::kFirst, 1, has_time64_, stop)) return;
     } else if (!intake && !again.empty()) {
         // What a Null engine table got from the log would reach its views twice: it leaves the pipe first.
         std::vector<TableMapping> kept = have;
@@ -136,7 +136,7 @@ void PipeWorker::set_up(const std::stop_token& stop) {
             stop_flows();
             PipeContext context = context_of(pipe_id_);
             if (!settle(context, stop)) return;
-            set_up_tables(context, missing, Joining::kLater, 1, has_time64_);
+            if (!set_up_tables(context, missing, Joining::kLater, 1, has_time64_, stop)) return;
         }
     }
     catalog_.exchange_resync_wanted(pipe_id_, record.resync_wanted, "");  // what is left of it names no table
@@ -149,9 +149,10 @@ void PipeWorker::set_up(const std::stop_token& stop) {
         }
         std::vector<TableMapping> mappings = mappings_of(*intake);
         for (TableMapping& mapping : mappings) mapping = in_intake(std::move(mapping), intake->purpose);
-        set_up_tables(context, mappings,
-                      intake->purpose == IntakePurpose::kResync ? Joining::kReplacing : Joining::kFirst,
-                      checkpoint ? checkpoint->next_version : 1, has_time64_);
+        const Joining joining =
+            intake->purpose == IntakePurpose::kResync ? Joining::kReplacing : Joining::kFirst;
+        const uint64_t first_version = checkpoint ? checkpoint->next_version : 1;
+        if (!set_up_tables(context, mappings, joining, first_version, has_time64_, stop)) return;
     }
     if (intake || !is_loaded()) {
         fire(PipeEvent::kSetupDoneLoad, "targets are created, definitions and position are stored");

@@ -1,10 +1,7 @@
 #include "pipe/snapshot_loader.h"
 
 #include <atomic>
-#include <exception>
-#include <mutex>
 #include <optional>
-#include <thread>
 
 #include <spdlog/spdlog.h>
 
@@ -14,6 +11,7 @@
 #include "pipe/block_writer.h"
 #include "pipe/load_worker.h"
 #include "pipe/stopped_tables.h"
+#include "pipe/threads.h"
 #include "source/partition_planner.h"
 #include "source/snapshot_reader.h"
 
@@ -23,46 +21,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr uint64_t kRowsBetweenWaits = 256;
-
-/// The first error of several threads; the others are told to stop.
-class FirstError {
-  public:
-    explicit FirstError(std::stop_source& stop) : stop_(stop) {}
-    void set(std::exception_ptr error) {
-        std::lock_guard lock(mutex_);
-        if (!error_) error_ = std::move(error);
-        stop_.request_stop();
-    }
-    void rethrow() {
-        if (error_) std::rethrow_exception(error_);
-    }
-
-  private:
-    std::stop_source& stop_;
-    std::mutex mutex_;
-    std::exception_ptr error_;
-};
-
-/// Runs `body(i)` in `count` threads and waits for all. The first error stops the rest and is thrown.
-template <typename Body>
-void run_in_threads(uint32_t count, const std::stop_token& stop, Body body) {
-    std::stop_source local;
-    std::stop_callback forward(stop, [&] { local.request_stop(); });
-    FirstError first_error(local);
-    {
-        std::vector<std::jthread> threads;
-        for (uint32_t i = 0; i < count; ++i) {
-            threads.emplace_back([&, i] {
-                try {
-                    body(i, local.get_token());
-                } catch (...) {
-                    first_error.set(std::current_exception());
-                }
-            });
-        }
-    }
-    first_error.rethrow();
-}
 
 class TableLoader {
   public:

@@ -39,11 +39,11 @@ void stop_lost_targets(PipeContext& context) {
     ClickHouseClient client(context.destination);
     std::vector<StoppedTable> stops;
     context.lost_targets.clear();
-    for (const TablePlan& plan : context.plans) {
-        const std::string problem = problem_with_target(client, plan);
-        if (problem.empty()) continue;
+    look_at_targets(client, context.plans, [&](const TablePlan& plan, const ExistingTable* target) {
+        const std::string problem = problem_with_target(target, plan);
+        if (problem.empty()) return;
         context.lost_targets.insert(plan.id);
-        if (tables.at(plan.id).stopped()) continue;
+        if (tables.at(plan.id).stopped()) return;
         const Error error =
             Error(Disposition::kFailPipe, "find the target", problem, "Resync the table, or remove it")
                 .at_table(plan.source.qualified_name());
@@ -51,7 +51,7 @@ void stop_lost_targets(PipeContext& context) {
         if (checkpoint) stop.from_version = checkpoint->next_version;
         if (intent) stop.from_version = intent->last_version + 1;
         stops.push_back(std::move(stop));
-    }
+    });
     if (!stops.empty()) stop_tables(context, stops);
 }
 
