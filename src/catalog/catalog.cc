@@ -29,7 +29,7 @@ int64_t system_now() {
 
 constexpr const char* kPipeColumns =
     "SELECT id, name, spec, state, state_reason, resume_state, service_id, sealed_password, resync_wanted,"
-    " created_at, updated_at FROM pipes WHERE parent_id IS NULL ";
+    " created_at, updated_at FROM pipes JOIN specs ON pipe_id = id WHERE parent_id IS NULL ";
 
 PipeRecord pipe_of(const Statement& row) {
     return {.id = row.text(0),
@@ -86,10 +86,11 @@ void Catalog::create_pipe(const PipeRecord& pipe) {
     }
     int64_t now = write.now();
     write.run(
-        "INSERT INTO pipes (id, name, spec, state, state_reason, resume_state, service_id, sealed_password,"
-        " created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        pipe.id, pipe.name, pipe.spec_json, pipe.state, pipe.state_reason, pipe.resume_state, pipe.service_id,
+        "INSERT INTO pipes (id, name, state, state_reason, resume_state, service_id, sealed_password,"
+        " created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        pipe.id, pipe.name, pipe.state, pipe.state_reason, pipe.resume_state, pipe.service_id,
         pipe.sealed_password, now, now);
+    write.run("INSERT INTO specs (pipe_id, spec) VALUES (?, ?)", pipe.id, pipe.spec_json);
     write.commit();
 }
 
@@ -116,10 +117,7 @@ std::vector<PipeRecord> Catalog::list_pipes() const {
 }
 
 void Catalog::update_spec(std::string_view pipe_id, std::string_view spec_json) {
-    Write write(*this, "change the pipe");
-    write.run_on(kNoPipe, "UPDATE pipes SET spec = ?, updated_at = ? WHERE id = ?", spec_json, write.now(),
-                 pipe_id);
-    write.commit();
+    change_pipe(pipe_id, {.spec_json = std::string(spec_json)});
 }
 
 void Catalog::delete_pipe(std::string_view pipe_id) {
@@ -143,7 +141,10 @@ void Catalog::apply(Transaction& write, std::string_view pipe_id, const PipeChan
         }
     }
     set("name", change.name);
-    set("spec", change.spec_json);
+    if (change.spec_json) {
+        write.run_on(kNoPipe, "UPDATE specs SET spec = ? WHERE pipe_id = ?", *change.spec_json, pipe_id);
+        write.run("UPDATE pipes SET updated_at = ? WHERE id = ?", write.now(), pipe_id);
+    }
     set("sealed_password", change.sealed_password);
     set("resync_wanted", change.resync_wanted);
 }

@@ -109,10 +109,15 @@ class Catalog {
                         const std::vector<PartitionRecord>& partitions, uint64_t snapshot_version,
                         const Position& exact_position = {});
     std::vector<PartitionRecord> partitions(std::string_view pipe_id, uint32_t table_index) const;
+    /// Of each table that has partitions, by index.
+    std::vector<LoadSummary> load_summaries(std::string_view pipe_id) const;
     /// A skewed range is split again: `replaced`, which is not done yet, becomes done with 0 rows and `parts`
     /// (with indexes of their own) take its place.
     void split_partition(std::string_view pipe_id, uint32_t table_index, uint32_t replaced,
                          const std::vector<PartitionRecord>& parts);
+    // How far a load is, from here on. It is synced with the next thing that is not of a load: a power cut
+    // may take the newest of it, never what is before. A partition that is loaded again then is loaded with
+    // the same version.
     /// Counts an attempt and returns its number, from 1. Throws when the partition is done already.
     uint32_t start_partition(std::string_view pipe_id, uint32_t table_index, uint32_t partition);
     /// Marks it done and adds its rows and adjusted values (of this table) to the table's. Throws when it was
@@ -129,6 +134,7 @@ class Catalog {
     void put_start_position(std::string_view pipe_id, const Position& position);
     Position start_position(std::string_view pipe_id) const;  ///< none until it is put
     /// Merges `seen` by a snapshot reader into the newest position that any reader of this pipe has seen.
+    /// Synced as what comes after it is.
     void raise_snapshot_high(std::string_view pipe_id, const Position& seen);
     Position snapshot_high_position(std::string_view pipe_id) const;  ///< none until a reader raised it
     void clear_snapshot_high(std::string_view pipe_id);

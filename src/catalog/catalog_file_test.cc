@@ -139,6 +139,7 @@ TEST_F(CatalogFileTest, a_file_of_the_version_1_migration_goes_forward_with_its_
         auto pipes = catalog.list_pipes();
         ASSERT_EQ(pipes.size(), 2u);
         EXPECT_EQ(pipes[0].name, "crm");
+        EXPECT_EQ(pipes[0].spec_json + pipes[1].spec_json, "{2}{}");
         EXPECT_EQ(pipes[1].id, "p1");
         EXPECT_EQ(pipes[1].state_reason, "r");
         EXPECT_EQ(pipes[1].updated_at, 8);
@@ -174,6 +175,18 @@ TEST_F(CatalogFileTest, migrations_run_in_order_and_once) {
     EXPECT_EQ(file.query_text("PRAGMA journal_mode"), "wal");
     EXPECT_EQ(file.query_integer("PRAGMA synchronous"), 2);
     EXPECT_EQ(file.query_integer("PRAGMA foreign_keys"), 1);
+}
+
+TEST_F(CatalogFileTest, only_transactions_that_may_be_lost_are_not_synced) {
+    Database file(path_, Disposition::kUsage);
+    prepare_catalog(file, catalog_migrations());
+    const std::vector<std::pair<Synced, int64_t>> levels = {
+        {Synced::kAtOnce, 2}, {Synced::kLater, 1}, {Synced::kLater, 1}, {Synced::kAtOnce, 2}};
+    for (auto [synced, level] : levels) {
+        Transaction transaction(file, synced);
+        EXPECT_EQ(file.query_integer("PRAGMA synchronous"), level);
+        transaction.commit();
+    }
 }
 
 TEST_F(CatalogFileTest, a_migration_that_fails_leaves_the_version_before_it) {

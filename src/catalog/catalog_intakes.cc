@@ -70,17 +70,18 @@ void Catalog::create_intake(std::string_view pipe_id, const IntakeRecord& intake
     }
     int64_t now = write.now();
     write.run(
-        "INSERT INTO pipes (id, name, spec, state, state_reason, resume_state, parent_id, purpose, "
-        "created_at,"
-        " updated_at) VALUES (?1, ?2, ?3, 'Setup', '', '', ?4, ?5, ?6, ?6)",
-        intake.id, "intake " + intake.id, intake.mappings_json, pipe_id, intake.purpose, now);
+        "INSERT INTO pipes (id, name, state, state_reason, resume_state, parent_id, purpose, created_at,"
+        " updated_at) VALUES (?1, ?2, 'Setup', '', '', ?3, ?4, ?5, ?5)",
+        intake.id, "intake " + intake.id, pipe_id, intake.purpose, now);
+    write.run("INSERT INTO specs (pipe_id, spec) VALUES (?, ?)", intake.id, intake.mappings_json);
     write.run("UPDATE pipes SET resync_wanted = '' WHERE id = ? AND resync_wanted = ?", pipe_id, taken);
     write.commit();
 }
 
 std::optional<IntakeRecord> Catalog::intake_of(std::string_view pipe_id) const {
     Read read(*this, "find the intake");
-    Statement row = read.prepare("SELECT id, purpose, spec, state FROM pipes WHERE parent_id = ?");
+    Statement row = read.prepare(
+        "SELECT id, purpose, spec, state FROM pipes JOIN specs ON pipe_id = id WHERE parent_id = ?");
     if (!row.bind(pipe_id).step()) return std::nullopt;
     return IntakeRecord{.id = row.text(0),
                         .purpose = static_cast<IntakePurpose>(row.integer(1)),

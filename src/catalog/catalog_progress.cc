@@ -57,7 +57,7 @@ Position Catalog::start_position(std::string_view pipe_id) const {
 }
 
 void Catalog::raise_snapshot_high(std::string_view pipe_id, const Position& seen) {
-    Write write(*this, "store the newest snapshot position");
+    Write write(*this, "store the newest snapshot position", Synced::kLater);
     Statement row = write.prepare("SELECT snapshot_high FROM pipes WHERE id = ?");
     if (!row.bind(pipe_id).step()) write.fail(kNoPipe);
     Position merged = merge_positions(Position::parse(row.text(0)), seen);
@@ -142,13 +142,15 @@ void Catalog::commit_batch(std::string_view pipe_id, const Checkpoint& checkpoin
         "DELETE FROM batches WHERE pipe_id = ?1 AND batch <= (SELECT batch FROM batches WHERE pipe_id = ?1"
         " ORDER BY batch DESC LIMIT 1 OFFSET ?2)",
         pipe_id, kKeptBatches);
-    for (const TableBatchCounts& table : stats.tables) {
-        write.run_on(
-            "the catalog has no such table",
+    {
+        Statement add = write.prepare(
             "UPDATE tables SET inserted = inserted + ?, updated = updated + ?, deleted = deleted + ?,"
-            " adjusted = adjusted + ? WHERE pipe_id = ? AND table_index = ?",
-            table.counts.inserted, table.counts.updated, table.counts.deleted, table.counts.adjusted, pipe_id,
-            table.table_index);
+            " adjusted = adjusted + ? WHERE pipe_id = ? AND table_index = ?");
+        for (const TableBatchCounts& table : stats.tables) {
+            add.run(table.counts.inserted, table.counts.updated, table.counts.deleted, table.counts.adjusted,
+                    pipe_id, table.table_index);
+            if (write.changes() == 0) write.fail("the catalog has no such table");
+        }
     }
     write.add_adjusted(pipe_id, stats.adjusted_columns);
     write.commit();

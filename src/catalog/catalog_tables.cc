@@ -188,8 +188,24 @@ std::vector<PartitionRecord> Catalog::partitions(std::string_view pipe_id, uint3
     return list;
 }
 
+std::vector<LoadSummary> Catalog::load_summaries(std::string_view pipe_id) const {
+    Read read(*this, "sum up the partitions");
+    Statement row = read.prepare(
+        "SELECT table_index, count(*), sum(state = ?2), sum(estimated_rows) FROM partitions"
+        " WHERE pipe_id = ?1 GROUP BY table_index ORDER BY table_index");
+    std::vector<LoadSummary> list;
+    row.bind(pipe_id, PartitionState::kDone);
+    while (row.step()) {
+        list.push_back({.table_index = row.number32(0),
+                        .partitions = row.number(1),
+                        .partitions_done = row.number(2),
+                        .estimated_rows = row.number(3)});
+    }
+    return list;
+}
+
 uint32_t Catalog::start_partition(std::string_view pipe_id, uint32_t table_index, uint32_t partition) {
-    Write write(*this, "start the partition");
+    Write write(*this, "start the partition", Synced::kLater);
     write.run_on(kNoPendingPartition,
                  "UPDATE partitions SET attempts = attempts + 1"
                  " WHERE pipe_id = ? AND table_index = ? AND partition = ? AND state = ?",
@@ -206,7 +222,7 @@ uint32_t Catalog::start_partition(std::string_view pipe_id, uint32_t table_index
 
 void Catalog::finish_partition(std::string_view pipe_id, uint32_t table_index, uint32_t partition,
                                uint64_t rows, const std::vector<AdjustedColumn>& adjusted) {
-    Write write(*this, "finish the partition");
+    Write write(*this, "finish the partition", Synced::kLater);
     uint64_t sum = 0;
     for (const AdjustedColumn& column : adjusted) sum += column.values;
     write.run_on(kNoPendingPartition,
@@ -222,7 +238,7 @@ void Catalog::finish_partition(std::string_view pipe_id, uint32_t table_index, u
 }
 
 void Catalog::finish_load(std::string_view pipe_id, uint32_t table_index) {
-    Write write(*this, "finish the load");
+    Write write(*this, "finish the load", Synced::kLater);
     Statement pending =
         write.prepare("SELECT count(*) FROM partitions WHERE pipe_id = ? AND table_index = ? AND state <> ?");
     pending.bind(pipe_id, table_index, PartitionState::kDone).step();

@@ -1,6 +1,7 @@
 #include "catalog/catalog.h"
 
 #include <filesystem>
+#include <fstream>
 #include <limits>
 #include <memory>
 #include <set>
@@ -155,6 +156,27 @@ TEST_F(CatalogTest, schemas_come_back_as_recorded) {
               std::string::npos);
 }
 
+/// Bytes that this process has written to files.
+uint64_t written_bytes() {
+    std::ifstream facts("/proc/self/io");
+    for (std::string name; facts >> name;) {
+        uint64_t value = 0;
+        facts >> value;
+        if (name == "wchar:") return value;
+    }
+    return 0;
+}
+
+TEST_F(CatalogTest, what_changes_often_does_not_write_a_long_description_again) {
+    catalog_->update_spec(kPipe, std::string(4 << 20, 'x'));
+    const uint64_t before = written_bytes();
+    for (int i = 1; i <= 20; ++i) {
+        catalog_->raise_snapshot_high(kPipe, gtids("1-" + std::to_string(i)));
+        catalog_->put_start_position(kPipe, gtids("1-" + std::to_string(i)));
+    }
+    EXPECT_LT(written_bytes() - before, 16u << 20);  // once, when the write-ahead log is written back
+}
+
 TEST_F(CatalogTest, partitions_are_loaded_once_each) {
     std::vector<PartitionRecord> parts = {{.index = 0, .predicate = "id < 10", .estimated_rows = 9},
                                           {.index = 1, .predicate = "id >= 10", .estimated_rows = 20}};
@@ -177,6 +199,7 @@ TEST_F(CatalogTest, partitions_are_loaded_once_each) {
         {{.index = 2, .predicate = "id >= 10 AND id < 15"}, {.index = 3, .predicate = "id >= 15"}});
     catalog_->finish_partition(kPipe, 1, 2, 4, {{1, "b", 5}});
     catalog_->finish_partition(kPipe, 1, 3, 5);
+    EXPECT_EQ(catalog_->load_summaries(kPipe), (std::vector<LoadSummary>{{1, 4, 4, 29}}));
     catalog_->finish_load(kPipe, 1);
     open();
     auto table = catalog_->tables(kPipe).at(1);
@@ -195,6 +218,7 @@ TEST_F(CatalogTest, partitions_are_loaded_once_each) {
     EXPECT_EQ(stored[0].state, PartitionState::kDone);
 
     catalog_->put_partitions(kPipe, 1, parts, 90);
+    EXPECT_EQ(catalog_->load_summaries(kPipe), (std::vector<LoadSummary>{{1, 2, 0, 29}}));
     table = catalog_->tables(kPipe).at(1);
     EXPECT_EQ(table.load_state, LoadState::kLoading);
     EXPECT_EQ(table.rows_loaded, 0u);

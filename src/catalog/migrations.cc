@@ -175,7 +175,17 @@ CREATE TABLE adjusted_columns (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3};
+// A description of thousands of tables is megabytes: apart from what is read and written all the time.
+constexpr const char* kVersion4 = R"sql(
+CREATE TABLE specs (
+    pipe_id TEXT NOT NULL PRIMARY KEY REFERENCES pipes (id) ON DELETE CASCADE,
+    spec TEXT NOT NULL
+) STRICT;
+INSERT INTO specs SELECT id, spec FROM pipes;
+ALTER TABLE pipes DROP COLUMN spec;
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3, kVersion4};
 
 /// The file's version; 0 for an empty file. Only reads.
 int64_t check_file(Database& database, int64_t known) {

@@ -137,6 +137,14 @@ struct PartitionRecord {
     bool operator==(const PartitionRecord&) const = default;
 };
 
+/// The partitions of one table in numbers.
+struct LoadSummary {
+    uint32_t table_index = 0;
+    uint64_t partitions = 0, partitions_done = 0;
+    uint64_t estimated_rows = 0;
+    bool operator==(const LoadSummary&) const = default;
+};
+
 /// Everything before `position` is acknowledged by ClickHouse; the next change takes `next_version`, the
 /// next batch `next_batch`.
 struct Checkpoint {

@@ -27,8 +27,8 @@ class Catalog::Read {
 /// The same within a transaction, which is undone unless commit() is reached.
 class Catalog::Write : public Read {
   public:
-    Write(Catalog& catalog, const char* doing)
-        : Read(catalog, doing), options_(catalog.options_), transaction_(database_) {}
+    Write(Catalog& catalog, const char* doing, Synced synced = Synced::kAtOnce)
+        : Read(catalog, doing), options_(catalog.options_), transaction_(database_, synced) {}
 
     template <typename... Values>
     void run(std::string_view sql, const Values&... values) {
@@ -49,6 +49,7 @@ class Catalog::Write : public Read {
                 pipe_id, column.table_index, column.column, column.values);
         }
     }
+    int64_t changes() const { return database_.changes(); }
     [[noreturn]] void fail(const std::string& message) const { database_.fail(message); }
     int64_t now() const { return options_.now(); }
     void commit() {

@@ -132,7 +132,13 @@ void Statement::bind_integer(int index, int64_t value) {
     if (sqlite3_bind_int64(handle_, index, value) != SQLITE_OK) database_.fail_sqlite();
 }
 
-Transaction::Transaction(Database& database) : database_(database) {
+Transaction::Transaction(Database& database, Synced synced) : database_(database) {
+    // With FULL the write-ahead log is synced at each commit, with NORMAL only before it is written back.
+    if (database_.synced_ != synced) {
+        database_.execute(synced == Synced::kAtOnce ? "PRAGMA synchronous = FULL"
+                                                    : "PRAGMA synchronous = NORMAL");
+        database_.synced_ = synced;
+    }
     database_.execute("BEGIN IMMEDIATE");
 }
 

@@ -16,6 +16,10 @@ namespace penstock {
 
 class Statement;
 
+/// When a transaction survives a power cut: when it is committed, or with the next one that is synced. Either
+/// way a crash of this process takes nothing away, and a power cut never more than the newest.
+enum class Synced { kAtOnce, kLater };
+
 /// An open database file. Every failure throws Error("catalog FILE", "DOING: what SQLite says").
 class Database {
   public:
@@ -42,6 +46,7 @@ class Database {
     Disposition fatal_;
     const char* doing_ = "open";
     sqlite3* handle_ = nullptr;
+    Synced synced_ = Synced::kAtOnce;
 
     friend class Statement;
     friend class Transaction;
@@ -96,7 +101,7 @@ class Statement {
 /// BEGIN IMMEDIATE; rolled back when it is destroyed without commit().
 class Transaction {
   public:
-    explicit Transaction(Database& database);
+    explicit Transaction(Database& database, Synced synced = Synced::kAtOnce);
     ~Transaction();
     Transaction(const Transaction&) = delete;
     Transaction& operator=(const Transaction&) = delete;
