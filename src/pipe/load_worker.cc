@@ -65,18 +65,17 @@ void append_row(const TextRowDecoder& decoder, const RowStream& stream, Block& b
     }
 }
 
-LoadWorker::LoadWorker(PipeContext& context, const TablePlan& plan,
+LoadWorker::LoadWorker(PipeContext& context, LoadLinks& links, const TablePlan& plan,
                        const std::vector<std::string>& expressions, uint64_t version, ReadLimit& limit,
                        TakePartition take)
     : context_(context),
+      links_(links),
       plan_(plan),
       expressions_(expressions),
       version_(version),
       limit_(limit),
       take_(std::move(take)),
-      pool_(pool_bytes(load_block_bytes(context))),
-      client_(context.destination),
-      compressor_(context.compression) {}
+      pool_(pool_bytes(load_block_bytes(context))) {}
 
 void LoadWorker::run(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
@@ -144,8 +143,20 @@ const PartitionRecord* LoadWorker::take_partition() {
     return partition;
 }
 
-void LoadWorker::read_partitions(Queue& queue, const std::stop_token& stop) {
+SnapshotReader LoadWorker::open_reader() {
     const ReplicationMechanism mechanism = context_.spec.settings.mechanism;
+    if (std::optional<SnapshotReader> kept = std::exchange(links_.reader, std::nullopt)) {
+        try {
+            kept->renew(context_.source_info, mechanism);
+            return std::move(*kept);
+        } catch (const Error& e) {  // the server has ended it meanwhile
+            if (e.disposition() != Disposition::kRetry) throw;
+        }
+    }
+    return SnapshotReader::open(context_.spec.source, context_.source_info, mechanism);
+}
+
+void LoadWorker::read_partitions(Queue& queue, const std::stop_token& stop) {
     try {
         std::optional<ResourceBudget::Worker> place;
         auto next = [&]() -> const PartitionRecord* {
@@ -155,18 +166,23 @@ void LoadWorker::read_partitions(Queue& queue, const std::stop_token& stop) {
         };
         const PartitionRecord* partition = next();
         if (partition == nullptr) return;
-        SnapshotReader reader = SnapshotReader::open(context_.spec.source, context_.source_info, mechanism);
-        std::stop_callback interrupt(stop, [&] { reader.interrupt(); });
-        while (true) {
-            if (!reader.position_after().none()) {
-                context_.catalog->raise_snapshot_high(context_.pipe_id, reader.position_after());
+        SnapshotReader reader = open_reader();
+        {
+            std::stop_callback interrupt(stop, [&] { reader.interrupt(); });
+            while (true) {
+                if (!reader.position_after().none()) {
+                    context_.catalog->raise_snapshot_high(context_.pipe_id, reader.position_after());
+                }
+                context_.catalog->start_partition(context_.pipe_id, plan_.id, partition->index);
+                read_partition(*partition, reader, queue, stop);
+                partition = next();
+                if (partition == nullptr) break;
+                reader.renew(context_.source_info, context_.spec.settings.mechanism);
             }
-            context_.catalog->start_partition(context_.pipe_id, plan_.id, partition->index);
-            read_partition(*partition, reader, queue, stop);
-            partition = next();
-            if (partition == nullptr) return;
-            reader.renew(context_.source_info, mechanism);
         }
+        if (stop.stop_requested()) return;
+        reader.end_view();
+        links_.reader.emplace(std::move(reader));
     } catch (const Error& e) {
         if (!stop.stop_requested() || e.disposition() != Disposition::kRetry) throw;
     }
@@ -216,7 +232,7 @@ void LoadWorker::insert(Piece first, Queue& queue, const std::stop_token& stop) 
     }
     std::optional<Piece> piece(std::move(first));
     bool fresh = true;  // the piece has not been sent
-    NativeFrame frame(compressor_, body_, [&]() -> const Block* {
+    NativeFrame frame(links_.compressor, links_.body, [&]() -> const Block* {
         while (true) {
             if (piece && !std::exchange(fresh, false)) {
                 pool_.give_back(std::move(piece->block));
@@ -236,13 +252,14 @@ void LoadWorker::insert(Piece first, Queue& queue, const std::stop_token& stop) 
     request.database = plan_.target_database;
     request.table = plan_.target_table;
     request.columns = native_column_names(plan_);
-    request.content_encoding = compressor_.encoding();
+    request.content_encoding = links_.compressor.encoding();
     request.next = [&frame] { return frame.next(); };
     request.distinct_keys = true;
     request.part_rows = 2 * kInsertRows;
     request.part_bytes = 4 * kInsertBytes;
-    std::optional<uint64_t> written = client_.insert_stream(request);
-    client_.require_written(written, insert.rows, "insert into " + request.database + "." + request.table);
+    std::optional<uint64_t> written = links_.client.insert_stream(request);
+    links_.client.require_written(written, insert.rows,
+                                  "insert into " + request.database + "." + request.table);
     acknowledge(insert);
 }
 

@@ -4,11 +4,13 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "base/backoff.h"
+#include "base/byte_buffer.h"
 #include "base/byte_queue.h"
 #include "base/error.h"
 #include "catalog/records.h"
@@ -31,6 +33,17 @@ struct UnfitRow {
 /// The row that the stream holds, into the block. Throws UnfitRow.
 void append_row(const TextRowDecoder& decoder, const RowStream& stream, Block& block);
 
+/// What a worker keeps from table to table: of thousands of small ones, connecting would be most of the work.
+struct LoadLinks {
+    explicit LoadLinks(const PipeContext& context)
+        : client(context.destination), compressor(context.compression) {}
+
+    ClickHouseClient client;
+    Compressor compressor;
+    ByteBuffer body;
+    std::optional<SnapshotReader> reader;  ///< none while it is read from, or after an error
+};
+
 /// For targets that converge by versions: rows that are sent again, after an attempt that failed, change
 /// nothing there. Two threads: one reads and decodes, one encodes and sends. An INSERT goes on over blocks
 /// and partitions until it has the rows of a part that suits ClickHouse; a partition is done when the INSERT
@@ -41,8 +54,9 @@ class LoadWorker {
     using TakePartition = std::function<const PartitionRecord*()>;
 
     /// All arguments outlive the worker. `version` is of every row. `expressions`: of select_expression.
-    LoadWorker(PipeContext& context, const TablePlan& plan, const std::vector<std::string>& expressions,
-               uint64_t version, ReadLimit& limit, TakePartition take);
+    LoadWorker(PipeContext& context, LoadLinks& links, const TablePlan& plan,
+               const std::vector<std::string>& expressions, uint64_t version, ReadLimit& limit,
+               TakePartition take);
 
     /// Loads partitions until none is left or a stop comes; what is not acknowledged then stays pending.
     /// Errors that waiting cures are waited out; throws the others, and UnfitRow.
@@ -58,10 +72,12 @@ class LoadWorker {
     void read_partition(const PartitionRecord& partition, SnapshotReader& reader, Queue& queue,
                         const std::stop_token& stop);
     const PartitionRecord* take_partition();
+    SnapshotReader open_reader();
     void insert(Piece first, Queue& queue, const std::stop_token& stop);
     void acknowledge(const Insert& insert);
 
     PipeContext& context_;
+    LoadLinks& links_;
     const TablePlan& plan_;
     const std::vector<std::string>& expressions_;
     uint64_t version_;
@@ -78,9 +94,6 @@ class LoadWorker {
         uint64_t rows = 0;
         AdjustedCounts adjusted;
     };
-    ClickHouseClient client_;
-    Compressor compressor_;
-    ByteBuffer body_;
     std::vector<const PartitionRecord*> finished_;
     Finished open_;  ///< acknowledged of the partition whose end has not come yet
     Backoff backoff_{std::chrono::milliseconds(500), std::chrono::milliseconds(30'000)};

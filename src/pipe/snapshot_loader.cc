@@ -1,7 +1,9 @@
 #include "pipe/snapshot_loader.h"
 
 #include <atomic>
+#include <deque>
 #include <optional>
+#include <utility>
 
 #include <spdlog/spdlog.h>
 
@@ -22,10 +24,35 @@ using std::chrono::milliseconds;
 
 constexpr uint64_t kRowsBetweenWaits = 256;
 
+/// What is kept from table to table, by whoever loads one after the other.
+struct TableLinks {
+    std::optional<MysqlConnection> planner;
+    std::deque<LoadLinks> workers;
+
+    /// Calls `plan(connection)`: with the connection of before, and if the server has ended that, a new one.
+    template <typename Plan>
+    auto with_planner(const SourceEndpoint& source, const Plan& plan) {
+        if (std::optional<MysqlConnection> kept = std::exchange(planner, std::nullopt)) {
+            try {
+                auto result = plan(*kept);
+                planner.emplace(std::move(*kept));
+                return result;
+            } catch (const Error& e) {
+                if (e.disposition() != Disposition::kRetry) throw;
+            }
+        }
+        MysqlConnection fresh = MysqlConnection::open(source);
+        auto result = plan(fresh);
+        planner.emplace(std::move(fresh));
+        return result;
+    }
+};
+
 class TableLoader {
   public:
-    TableLoader(PipeContext& context, const TablePlan& plan, TableRecord record, ReadLimit& limit)
-        : context_(context), plan_(plan), record_(std::move(record)), limit_(limit) {
+    TableLoader(PipeContext& context, TableLinks& links, const TablePlan& plan, TableRecord record,
+                ReadLimit& limit)
+        : context_(context), links_(links), plan_(plan), record_(std::move(record)), limit_(limit) {
         for (const TargetColumn& column : plan.columns) {
             expressions_.push_back(select_expression(plan.source.columns[column.source]));
         }
@@ -78,10 +105,11 @@ class TableLoader {
     }
 
     void plan() {
-        MysqlConnection connection = MysqlConnection::open(context_.spec.source);
         std::vector<PartitionRecord> records;
-        for (Partition& p : plan_partitions(connection, plan_.source, plan_.partition_column,
-                                            context_.spec.settings.snapshot_rows_per_partition)) {
+        for (Partition& p : links_.with_planner(context_.spec.source, [&](MysqlConnection& connection) {
+                 return plan_partitions(connection, plan_.source, plan_.partition_column,
+                                        context_.spec.settings.snapshot_rows_per_partition);
+             })) {
             PartitionRecord record;
             record.index = p.index;
             record.predicate = std::move(p.predicate);
@@ -123,12 +151,15 @@ class TableLoader {
             if (p.state == PartitionState::kPending) pending.push_back(std::move(p));
         }
         std::atomic<size_t> next{0};
+        while (links_.workers.size() < workers(pending.size())) links_.workers.emplace_back(context_);
         run_in_threads(workers(pending.size()), stop, [&](uint32_t worker, const std::stop_token& local) {
             if (!is_append_only(plan_)) {
-                LoadWorker(context_, plan_, expressions_, version_, limit_, [&]() -> const PartitionRecord* {
-                    const size_t i = next++;
-                    return i < pending.size() ? &pending[i] : nullptr;
-                }).run(local);
+                LoadWorker(context_, links_.workers[worker], plan_, expressions_, version_, limit_,
+                           [&]() -> const PartitionRecord* {
+                               const size_t i = next++;
+                               return i < pending.size() ? &pending[i] : nullptr;
+                           })
+                    .run(local);
                 return;
             }
             BlockWriter writer(context_.destination, context_.compression, context_.progress, local);
@@ -208,6 +239,7 @@ class TableLoader {
     }
 
     PipeContext& context_;
+    TableLinks& links_;
     const TablePlan& plan_;
     TableRecord record_;  // as when the load of the table was taken up, then as far as it has come
     ReadLimit& limit_;
@@ -231,11 +263,11 @@ void load_snapshot(PipeContext& context, std::stop_token stop) {
             pending.push_back(table);
         }
         rows_before += table.rows_loaded;
-        for (const PartitionRecord& p : context.catalog->partitions(context.pipe_id, table.table_index)) {
-            context.progress->partitions_total += 1;
-            context.progress->partitions_loaded += p.state == PartitionState::kDone ? 1 : 0;
-            context.progress->rows_estimated += p.estimated_rows;
-        }
+    }
+    for (const LoadSummary& sum : context.catalog->load_summaries(context.pipe_id)) {
+        context.progress->partitions_total += sum.partitions;
+        context.progress->partitions_loaded += sum.partitions_done;
+        context.progress->rows_estimated += sum.estimated_rows;
     }
     context.progress->rows_loaded = rows_before;
     context.progress->tables_total = context.plans.size();
@@ -245,8 +277,9 @@ void load_snapshot(PipeContext& context, std::stop_token stop) {
     std::atomic<size_t> next{0};
     auto parallel = std::min<size_t>(context.spec.settings.snapshot_parallel_tables, pending.size());
     run_in_threads(static_cast<uint32_t>(parallel), stop, [&](uint32_t, const std::stop_token& local) {
+        TableLinks links;
         for (size_t i; !local.stop_requested() && (i = next++) < pending.size();) {
-            TableLoader(context, context.plans[pending[i].table_index], pending[i], limit).run(local);
+            TableLoader(context, links, context.plans[pending[i].table_index], pending[i], limit).run(local);
         }
     });
 }

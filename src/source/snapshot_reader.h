@@ -25,6 +25,10 @@ class SnapshotReader {
     /// Ends the read view and opens another. No row stream may be open.
     void renew(const ServerInfo& info, ReplicationMechanism mechanism);
 
+    /// Ends the read view: an old one keeps the server from forgetting old rows. Nothing is read before
+    /// renew.
+    void end_view() { connection_.execute("COMMIT"); }
+
     /// The log's end read just after the view was opened: the view holds nothing that is not before it, so a
     /// pipe that replayed the log up to here has at least all that this reader shows. Position{} where the
     /// server writes no log.
