@@ -270,6 +270,21 @@ TEST_F(BlockInsertTest, ATokenHoldsForBothEngines) {
     }
 }
 
+TEST_F(BlockInsertTest, WhereTokensAreNotRememberedVersionsDoTheSame) {
+    TablePlan plan = plan_of("t", {TargetKind::kInt32, false, 0, 0});
+    ClickHouseClient client(test_endpoint());
+    create_table(client, plan, {.deduplicates = false});
+    Block block(plan);
+    for (uint32_t i = 0; i < 3; ++i) {
+        block.columns[0].append<uint32_t>(i);
+        block.columns[1].append<int32_t>(7);
+        block.finish_row(i, false);
+    }
+    for (const char* token : {"p/1/t/0", "p/1/t/0"}) insert(block, Compression::kLz4, token);
+    EXPECT_EQ(count_rows(client, database_, "t"), 6u);
+    EXPECT_EQ(client.query("SELECT count() FROM " + quoted_target(database_, "t") + " FINAL"), "3");
+}
+
 /// A stream of `count` blocks of three rows each, all of the same keys.
 class BlockStream {
   public:

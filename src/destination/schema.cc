@@ -51,7 +51,7 @@ std::string on_cluster(const std::string& cluster) {
     return cluster.empty() ? "" : " ON CLUSTER " + quote_target_identifier(cluster);
 }
 
-std::string storage_sql(const TablePlan& plan, bool replicated) {
+std::string storage_sql(const TablePlan& plan, bool replicated, bool deduplicates) {
     if (plan.engine == TableEngine::kNull) return "";
     std::vector<std::string> key;
     for (uint32_t column : plan.sorting_key) key.push_back(plan.columns[column].name);
@@ -66,7 +66,7 @@ std::string storage_sql(const TablePlan& plan, bool replicated) {
     }
     return fmt::format(" ORDER BY {} SETTINGS {} = {}{}{}", order,
                        replicated ? "replicated_deduplication_window" : "non_replicated_deduplication_window",
-                       kDeduplicationWindow,
+                       replicated || deduplicates ? kDeduplicationWindow : 0,
                        plan.has_nullable_key() ? ", allow_nullable_key = 1" : "", cleanup);
 }
 
@@ -216,7 +216,7 @@ std::string create_table_sql(const TablePlan& plan, const std::string& cluster, 
                        quote_target_identifier(MetaColumns::kSyncedAt),
                        quote_target_identifier(MetaColumns::kIsDeleted),
                        quote_target_identifier(MetaColumns::kVersion), replicated ? "Replicated" : "",
-                       engine_sql(plan), storage_sql(plan, replicated));
+                       engine_sql(plan), storage_sql(plan, replicated, options.deduplicates));
     if (!options.comment.empty()) sql += " COMMENT " + quote_target_literal(options.comment);
     return sql;
 }

@@ -29,6 +29,10 @@ DestinationInfo read_destination_info(ClickHouseClient& client);
 
 struct TableOptions {
     std::string comment{};
+    /// ClickHouse remembers the tokens of the last blocks, so that one that is sent again adds nothing.
+    /// Tables that are not replicated pay for it with a log that is always open, 1 MB of memory each by the
+    /// server's own count. Replicated ones keep it in Keeper, whatever this says.
+    bool deduplicates = true;
 };
 /// CREATE TABLE IF NOT EXISTS for the plan: its columns, then the meta columns, its engine and key, and the
 /// comment, unless it is empty.

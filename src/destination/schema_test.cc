@@ -63,6 +63,8 @@ TEST(CreateTableSql, Engines) {
     plan.sorting_key.clear();
     EXPECT_TRUE(create_table_sql(plan).ends_with(
         "ENGINE = MergeTree ORDER BY tuple() SETTINGS non_replicated_deduplication_window = 10000"));
+    EXPECT_TRUE(create_table_sql(plan, "", {.comment = "it's", .deduplicates = false})
+                    .ends_with("SETTINGS non_replicated_deduplication_window = 0 COMMENT 'it\\'s'"));
     plan.engine = TableEngine::kNull;
     EXPECT_TRUE(create_table_sql(plan).ends_with("ENGINE = Null"));
 }
@@ -80,6 +82,7 @@ TEST(OnCluster, EveryStatementGoesToAllServers) {
     EXPECT_TRUE(create_table_sql(plan, "main")
                     .ends_with("ENGINE = ReplicatedMergeTree ORDER BY tuple() SETTINGS "
                                "replicated_deduplication_window = 10000"));
+    EXPECT_EQ(create_table_sql(plan, "main", {.deduplicates = false}), create_table_sql(plan, "main"));
     plan.engine = TableEngine::kNull;
     EXPECT_TRUE(create_table_sql(plan, "main").ends_with("ENGINE = Null"));
     EXPECT_EQ(create_database_sql("a b", "m`"), "CREATE DATABASE IF NOT EXISTS `a b` ON CLUSTER `m\\``");

@@ -1,6 +1,7 @@
 #include "pipe/pipe_setup.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -21,12 +22,13 @@ namespace {
 
 /// All or none: what was made is dropped again when one cannot be made.
 void create_targets(const ClickHouseEndpoint& endpoint, const std::vector<const TablePlan*>& plans,
-                    const TableOptions& options, const std::stop_token& stop) {
+                    const std::function<TableOptions(const TablePlan&)>& options,
+                    const std::stop_token& stop) {
     std::mutex mutex;
     std::vector<const TablePlan*> made;  // guarded by mutex
     try {
         for_each_target(endpoint, plans, stop, [&](ClickHouseClient& client, const TablePlan& plan) {
-            create_table(client, plan, options);
+            create_table(client, plan, options(plan));
             std::lock_guard lock(mutex);
             made.push_back(&plan);
         });
@@ -40,6 +42,21 @@ void create_targets(const ClickHouseEndpoint& endpoint, const std::vector<const 
         });
         throw;
     }
+}
+
+/// How the targets of a pipe of so many tables are made.
+std::function<TableOptions(const TablePlan&)> target_options(size_t tables, const std::string& comment,
+                                                             const std::string& cluster) {
+    const bool many = tables > kRememberingTables && cluster.empty();
+    if (many) {
+        spdlog::info(
+            "{} tables are more than {}: ReplacingMergeTree targets made from now on remember no block "
+            "tokens (see docs/lifecycle.md)",
+            tables, kRememberingTables);
+    }
+    return [many, comment](const TablePlan& plan) {
+        return TableOptions{.comment = comment, .deduplicates = !many || is_append_only(plan)};
+    };
 }
 
 struct Definitions {
@@ -135,7 +152,9 @@ bool set_up_tables(PipeContext& context, const std::vector<TableMapping>& mappin
     const std::vector<const TablePlan*> absent = require_targets(client, spec, plans);
     if (!absent.empty()) {
         create_database(client, spec.target_database);
-        create_targets(context.destination, absent, {.comment = mark}, stop);
+        const size_t tables = std::max(context.spec.mappings.size(), first_index + plans.size());
+        create_targets(context.destination, absent, target_options(tables, mark, context.destination.cluster),
+                       stop);
         if (stop.stop_requested()) return false;
     }
     std::map<std::string, TableIdentity> made;

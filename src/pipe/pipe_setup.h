@@ -2,6 +2,7 @@
 // From mappings to tables: definitions recorded, positions stored, targets made. Also which tables a stored
 // pipe has, whatever its description says now.
 
+#include <cstddef>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -34,10 +35,14 @@ enum class Joining {
     kLater,      ///< to a pipe that has a checkpoint: nothing of the log before now concerns them
 };
 
+/// A pipe of more tables makes ReplacingMergeTree targets without a memory of block tokens
+/// (docs/decisions/0010-block-tokens-of-many-tables.md).
+inline constexpr size_t kRememberingTables = 1000;
+
 /// Makes the targets of `mappings` and stores the tables under context.pipe_id, after those that are there.
 /// May be repeated after a crash anywhere in it: the tables are stored at its end, in one step, and a target
 /// that exists already is empty and has our columns. `first_version`: of the checkpoint when joining first.
-/// context.spec is the described pipe; its mappings are not read. False on a stop, with some
+/// context.spec is the described pipe; of its mappings only the number counts. False on a stop, with some
 /// targets made; throws Error, with none made.
 bool set_up_tables(PipeContext& context, const std::vector<TableMapping>& mappings, Joining joining,
                    uint64_t first_version, bool has_time64, const std::stop_token& stop);
