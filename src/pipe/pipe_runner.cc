@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -341,31 +342,34 @@ std::vector<TableStatus> PipeRunner::Impl::tables() const {
         coming = catalog.tables(intake->id);
         coming_mappings = mappings_from_json(nlohmann::json::parse(intake->mappings_json));
     }
-    auto find = [](const std::vector<TableMapping>& list, const TableMapping& wanted) {
-        return std::find_if(list.begin(), list.end(),
-                            [&](const TableMapping& m) { return same_tables(m, wanted); }) -
-               list.begin();
+    const MappingIndex own_index(own_mappings), coming_index(coming_mappings);
+    auto sums_by_table = [&](const std::string& id) {
+        std::map<uint32_t, LoadSummary> sums;
+        for (const LoadSummary& sum : catalog.load_summaries(id)) sums.emplace(sum.table_index, sum);
+        return sums;
     };
+    const auto own_sums = sums_by_table(pipe_id_);
+    const auto coming_sums = sums_by_table(intake ? intake->id : "");
     std::vector<TableStatus> statuses;
     for (const TableMapping& mapping : spec.mappings) {
         TableStatus status;
         status.source_database = mapping.source_database;
         status.source_table = mapping.source_table;
         status.target_table = mapping.target_table;
-        auto at = static_cast<size_t>(find(own_mappings, mapping));
-        auto in = static_cast<size_t>(find(coming_mappings, mapping));
+        const size_t at = own_index.find(mapping).value_or(own.size());
+        const size_t in = coming_index.find(mapping).value_or(coming_mappings.size());
         const bool is_own = at < own.size(), is_coming = in < coming.size();
         if (is_own) status.record = own[at];
         if (is_coming && !is_own) status.record = coming[in];
         status.resyncing = is_own && in < coming_mappings.size();
         if (is_own || is_coming) {
-            const std::string& id = is_coming ? intake->id : pipe_id_;
             const TableRecord& load = is_coming ? coming[in] : own[at];
             status.rows_loaded = load.rows_loaded;
-            for (const PartitionRecord& p : catalog.partitions(id, load.table_index)) {
-                status.partitions_total += 1;
-                status.partitions_loaded += p.state == PartitionState::kDone ? 1 : 0;
-                status.rows_estimated += p.estimated_rows;
+            const auto& sums = is_coming ? coming_sums : own_sums;
+            if (const auto sum = sums.find(load.table_index); sum != sums.end()) {
+                status.partitions_total = sum->second.partitions;
+                status.partitions_loaded = sum->second.partitions_done;
+                status.rows_estimated = sum->second.estimated_rows;
             }
         }
         // A table that is loaded anew is on its way back, unless its new target has stopped as well.

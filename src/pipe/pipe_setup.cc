@@ -92,6 +92,14 @@ Definitions read_definitions(PipeContext& context, const PipeSpec& spec) {
     return found;
 }
 
+/// Source and target; no name holds a zero byte.
+std::string identity(const TableMapping& mapping) {
+    std::string text = mapping.source_database;
+    for (const std::string* name : {&mapping.source_table, &mapping.target_table})
+        text.append(1, '\0').append(*name);
+    return text;
+}
+
 }  // namespace
 
 PipeSpec recorded_spec(const Catalog& catalog, const std::string& id, const PipeSpec& described) {
@@ -118,18 +126,22 @@ std::vector<TablePlan> load_plans(const Catalog& catalog, const std::string& id,
     return make_plans(spec, schemas, has_time64);
 }
 
-bool same_tables(const TableMapping& a, const TableMapping& b) {
-    return a.source_database == b.source_database && a.source_table == b.source_table &&
-           a.target_table == b.target_table;
+MappingIndex::MappingIndex(const std::vector<TableMapping>& mappings) {
+    for (size_t i = 0; i < mappings.size(); ++i) places_.emplace(identity(mappings[i]), i);
+}
+
+std::optional<size_t> MappingIndex::find(const TableMapping& mapping) const {
+    const auto found = places_.find(identity(mapping));
+    if (found == places_.end()) return std::nullopt;
+    return found->second;
 }
 
 std::vector<TableMapping> without(const std::vector<TableMapping>& mappings,
                                   const std::vector<TableMapping>& others) {
+    const MappingIndex known(others);
     std::vector<TableMapping> rest;
     for (const TableMapping& mapping : mappings) {
-        bool there = std::any_of(others.begin(), others.end(),
-                                 [&](const TableMapping& other) { return same_tables(mapping, other); });
-        if (!there) rest.push_back(mapping);
+        if (!known.contains(mapping)) rest.push_back(mapping);
     }
     return rest;
 }

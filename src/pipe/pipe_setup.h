@@ -3,8 +3,10 @@
 // pipe has, whatever its description says now.
 
 #include <cstddef>
+#include <optional>
 #include <stop_token>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "catalog/catalog.h"
@@ -22,8 +24,18 @@ PipeSpec recorded_spec(const Catalog& catalog, const std::string& id, const Pipe
 std::vector<TablePlan> load_plans(const Catalog& catalog, const std::string& id, const PipeSpec& described,
                                   bool has_time64);
 
-/// Same source and same target.
-bool same_tables(const TableMapping& a, const TableMapping& b);
+/// Mappings found by their source and target: of a pipe that may have thousands.
+class MappingIndex {
+  public:
+    explicit MappingIndex(const std::vector<TableMapping>& mappings);
+    /// The place of the mapping with the same source and target.
+    std::optional<size_t> find(const TableMapping& mapping) const;
+    bool contains(const TableMapping& mapping) const { return find(mapping).has_value(); }
+
+  private:
+    std::unordered_map<std::string, size_t> places_;
+};
+
 /// Those of `mappings` that no one of `others` is the same as.
 std::vector<TableMapping> without(const std::vector<TableMapping>& mappings,
                                   const std::vector<TableMapping>& others);

@@ -28,10 +28,6 @@ std::string to_text(const std::vector<TableMapping>& mappings) {
     return list.dump();
 }
 
-bool contains(const std::vector<TableMapping>& mappings, const TableMapping& mapping) {
-    return without({mapping}, mappings).empty();
-}
-
 /// Where the rows of a mapping go while it is loaded in an intake. A Null engine table keeps nothing that
 /// could be exchanged: its views are fed again.
 TableMapping in_intake(TableMapping mapping, IntakePurpose purpose) {
@@ -121,12 +117,13 @@ void PipeWorker::set_up(const std::stop_token& stop) {
     } else if (!intake && !again.empty()) {
         // What a Null engine table got from the log would reach its views twice: it leaves the pipe first.
         std::vector<TableMapping> kept = have;
+        const MappingIndex loaded_anew(again);
         std::erase_if(kept, [&](const TableMapping& m) {
-            return m.engine == TableEngine::kNull && contains(again, m);
+            return m.engine == TableEngine::kNull && loaded_anew.contains(m);
         });
         if (kept.size() < have.size() && !remove_tables(kept, stop)) return;
         for (const TableMapping& mapping : missing) {
-            if (!contains(again, mapping)) again.push_back(mapping);
+            if (!loaded_anew.contains(mapping)) again.push_back(mapping);
         }
         begin_intake(IntakePurpose::kResync, again, record);
     } else if (!intake && !missing.empty()) {
@@ -275,10 +272,9 @@ void PipeWorker::run(const std::stop_token& stop) {
 void PipeWorker::modify(const std::stop_token& stop) {
     stop_flows();
     std::vector<TableMapping> have = recorded_spec(catalog_, pipe_id_, spec_).mappings;
-    std::vector<TableMapping> kept;
-    for (const TableMapping& mapping : have) {
-        if (contains(spec_.mappings, mapping)) kept.push_back(mapping);
-    }
+    const MappingIndex described(spec_.mappings);
+    std::vector<TableMapping> kept = have;
+    std::erase_if(kept, [&](const TableMapping& m) { return !described.contains(m); });
     if (kept.size() < have.size() && !remove_tables(kept, stop)) return;
     std::optional<IntakeRecord> intake = catalog_.intake_of(pipe_id_);
     if (intake) {
@@ -353,14 +349,14 @@ bool PipeWorker::finish_merge(const std::stop_token& stop) {
     std::vector<TableMapping> taken = mappings_of(*intake);
     const std::vector<TableRecord> records = catalog_.tables(intake->id);
     std::vector<MergedTable> tables;
+    const MappingIndex own_index(own), taken_index(taken);
     for (uint32_t i = 0; i < own.size(); ++i) {
-        if (!contains(taken, own[i])) tables.push_back(merged(false, i, own[i]));
+        if (!taken_index.contains(own[i])) tables.push_back(merged(false, i, own[i]));
     }
     for (uint32_t i = 0; i < taken.size(); ++i) {
-        const auto old = std::find_if(own.begin(), own.end(),
-                                      [&](const TableMapping& m) { return same_tables(m, taken[i]); });
-        if (records.at(i).stopped_in_load() && old != own.end()) {  // the old target stays in its place
-            tables.push_back(merged(false, static_cast<uint32_t>(old - own.begin()), *old));
+        const std::optional<size_t> old = own_index.find(taken[i]);
+        if (records.at(i).stopped_in_load() && old) {  // the old target stays in its place
+            tables.push_back(merged(false, static_cast<uint32_t>(*old), own[*old]));
             tables.back().stop_reason = records[i].stop_reason;
         } else {
             tables.push_back(merged(true, i, taken[i]));
@@ -470,10 +466,11 @@ bool PipeWorker::remove_tables(const std::vector<TableMapping>& kept, const std:
     stop_flows();
     PipeContext context = context_of(pipe_id_);
     if (!settle(context, stop)) return false;
+    const MappingIndex stay(kept);
     std::vector<MergedTable> tables;
     for (uint32_t i = 0; i < context.spec.mappings.size(); ++i) {
         const TableMapping& mapping = context.spec.mappings[i];
-        if (contains(kept, mapping)) tables.push_back(merged(false, i, mapping));
+        if (stay.contains(mapping)) tables.push_back(merged(false, i, mapping));
     }
     catalog_.merge_tables(pipe_id_, "", tables);
     return true;
