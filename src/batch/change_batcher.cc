@@ -152,6 +152,9 @@ void ChangeBatcher::begin() {
     in_transaction_ = true;
     preparing_ = preparing_changes_ = false;
     savepoints_.clear();
+    // Each statement is logged with the maps of its tables. A server gives a table another id whenever it
+    // opens it again: one with more tables than its cache holds would fill this until the file ends.
+    if (maps_.size() > kMostMaps + 2 * tables_.size()) maps_.clear();
     group_start_ = {log_file_, event_start_};
     for (Table* table : changed_) table->changed = false;
     changed_.clear();

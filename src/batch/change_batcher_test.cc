@@ -4,6 +4,7 @@
 #include <deque>
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 namespace penstock {
 namespace {
@@ -87,6 +88,7 @@ class FakeLog {
         for (int32_t id : ids)
             batcher_.feed_prepared(rows_event(77, RowsEvent::Kind::kInsert, image(id, "x")));
     }
+    void forget() { kept_.clear(); }  ///< the bytes of the events so far
     std::string_view keep(std::string text) { return kept_.emplace_back(std::move(text)); }
     void insert(uint64_t gno, std::string_view table, std::vector<int32_t> ids) {
         gtid(gno);
@@ -134,6 +136,27 @@ class ChangeBatcherTest : public testing::Test {
     TablePlan orders_ = make_plan(0, "orders");
     TablePlan items_ = make_plan(1, "items");
 };
+
+// As of a server whose cache of tables is too small.
+TEST_F(ChangeBatcherTest, TablesThatAlwaysHaveAnotherIdAreForgotten) {
+    ChangeBatcher batcher = make();
+    FakeLog log(batcher);
+    auto transactions = [&](uint64_t first, uint64_t last) {
+        for (uint64_t i = first; i < last; ++i) {
+            log.gtid(11 + i);
+            log.query("BEGIN");
+            log.map(1000 + i, i % 2 == 0 ? "orders" : "unmapped");
+            log.rows(1000 + i, RowsEvent::Kind::kDelete, image(1, "x"));
+            log.feed(XidEvent{i});
+            log.forget();
+            batcher.take(true);
+        }
+    };
+    transactions(0, 5000);
+    const size_t before = mallinfo2().uordblks;
+    transactions(5000, 50'000);
+    EXPECT_LT(mallinfo2().uordblks, before + (size_t{4} << 20));
+}
 
 TEST_F(ChangeBatcherTest, VersionsFollowTheStreamAcrossTables) {
     ChangeBatcher batcher = make();
