@@ -115,6 +115,10 @@ std::optional<std::vector<uint32_t>> last_images(const Block& block) {
         block.rows < kWorthIt || block.bytes() >= std::numeric_limits<uint32_t>::max()) {
         return std::nullopt;
     }
+    const std::vector<uint32_t>& key = block.plan->sorting_key;
+    const auto strings = static_cast<size_t>(std::count_if(
+        key.begin(), key.end(), [&](uint32_t i) { return block.columns[i].type().width() == 0; }));
+    if (block.rows * sizeof(uint32_t) * strings > block.bytes() / 4) return std::nullopt;
     const Keys keys(block);
     RowSet seen(keys);
     const uint64_t most = std::min(block.rows - block.rows / 4, block.bytes() / kBytesPerKey);

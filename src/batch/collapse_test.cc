@@ -152,6 +152,12 @@ TEST(Collapse, LeavesBlocksThatWouldHardlyShrink) {
     EXPECT_FALSE(last_images(make_block(plan, narrow)).has_value());
     auto wide = [](uint32_t n) { return Made{static_cast<int32_t>(n % 2000), std::string(100, 'x'), false}; };
     EXPECT_EQ(last_images(make_block(plan, wide)).value().size(), 2000u);
+    // Narrow rows with a key of strings: their places would take as much as they do.
+    auto places = [](uint32_t n) { return Made{1, std::string(1, static_cast<char>('a' + n % 3)), false}; };
+    TablePlan of_strings = make_plan({1});
+    EXPECT_TRUE(last_images(make_block(of_strings, places)).has_value());
+    of_strings.sorting_key = {1, 1, 1};
+    EXPECT_FALSE(last_images(make_block(of_strings, places)).has_value());
     auto hot = [](uint32_t) { return Made{1, "x", false}; };
     Block distinct = make_block(plan, hot);
     distinct.distinct_keys = true;

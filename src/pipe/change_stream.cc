@@ -165,7 +165,8 @@ class Session {
             if (batcher.wanted()) queue_open = read_prepared(batcher, stop) && queue_open;
             const bool pause = std::holds_alternative<HeartbeatEvent>(event);
             const bool close = should_close(batcher, opened, flowing_since, pause);
-            if (pause) flowing_since = Clock::now();
+            // What ClickHouse is still taking holds back the batch; the flow ends with its next pause then.
+            if (pause && under_way_ == 0) flowing_since = Clock::now();
             if (!close && !batcher.budget_reached()) return;
             queue_open = hand_over(batcher, close) && queue_open;
             ended_ = close && batcher.all_stopped();

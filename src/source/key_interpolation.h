@@ -9,9 +9,9 @@
 
 namespace penstock {
 
-/// The keys of a range as numbers. Integers, decimals, dates and times are numbers already. Strings are
-/// fractions, whose digits are the characters that a sample of the range has behind what its first and its
-/// last key begin with: guesses of UUIDs are hexadecimal then, those of zero-padded counters decimal, and
+/// The keys of a range as numbers. Integers, decimals, dates and points in time are numbers already. Strings
+/// are fractions, whose digits are the characters that a sample of the range has behind what its first and
+/// its last key begin with: guesses of UUIDs are hexadecimal then, those of zero-padded counters decimal, and
 /// none has a character that the column could not store. Keys of other types, and in character sets of
 /// several bytes a character other than UTF-8, have no guesses.
 class KeyInterpolation {

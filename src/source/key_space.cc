@@ -48,8 +48,8 @@ bool KeySpace::use_index() {
         "SELECT INDEX_NAME FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = " +
         quote_string(schema_.database) + " AND TABLE_NAME = " + quote_string(schema_.name) +
         " AND SUB_PART IS NULL AND INDEX_TYPE = 'BTREE' AND (SEQ_IN_INDEX, COLUMN_NAME) IN (" + columns +
-        ") GROUP BY INDEX_NAME HAVING COUNT(*) = " + std::to_string(key_.size()) +
-        " ORDER BY INDEX_NAME <> 'PRIMARY', INDEX_NAME LIMIT 1");
+        ") GROUP BY INDEX_NAME HAVING COUNT(DISTINCT `COLLATION`) = 1 AND COUNT(*) = " +
+        std::to_string(key_.size()) + " ORDER BY INDEX_NAME <> 'PRIMARY', INDEX_NAME LIMIT 1");
     if (!index) return false;
     index_ = quote_identifier(*index);
     return true;

@@ -239,7 +239,8 @@ MysqlConnection MysqlConnection::open(const SourceEndpoint& endpoint, const Conn
     // What a server may be too old or too new for. An init_connect of the server could have set any of these.
     for (const char* assignment :
          {s.mariadb ? "max_statement_time = 0" : "max_execution_time = 0", "wait_timeout = 86400",
-          "sql_select_limit = 18446744073709551615", "sql_big_selects = 1", "sql_auto_is_null = 0"}) {
+          "sql_select_limit = 18446744073709551615", "sql_big_selects = 1", "sql_auto_is_null = 0",
+          "optimizer_switch = 'hypergraph_optimizer=off'"}) {  // it explains no estimates in tables
         try {
             connection.execute(std::string("SET SESSION ") + assignment);
         } catch (const Error& e) {

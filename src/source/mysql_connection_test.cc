@@ -41,6 +41,17 @@ TEST_P(MysqlConnectionTest, SessionIsAsDocumented) {
     EXPECT_EQ(connection_->is_mariadb(), mariadb());
 }
 
+TEST_P(MysqlConnectionTest, TheServersOptimizerIsNotOurs) {
+    if (mariadb()) return;  // has one
+    sql("SET GLOBAL optimizer_switch = 'hypergraph_optimizer=on'");
+    auto connection = MysqlConnection::open(endpoint_);
+    const std::string has = connection.query_value("SELECT @@optimizer_switch").value_or("");
+    const size_t columns = connection.query("EXPLAIN FORMAT=TRADITIONAL SELECT 1")[0].size();
+    sql("SET GLOBAL optimizer_switch = 'hypergraph_optimizer=off'");
+    EXPECT_NE(has.find("hypergraph_optimizer=off"), std::string::npos) << has;
+    EXPECT_EQ(columns, 12u);
+}
+
 TEST_P(MysqlConnectionTest, EntersOverTheSocket) {
     SourceEndpoint local = endpoint_;
     local.host = socket_;

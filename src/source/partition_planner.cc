@@ -23,7 +23,8 @@ constexpr size_t kSample = 32;    // keys at each end of a range, for the charac
 constexpr uint64_t kFiner = 2;    // pieces of a partition, as guesses do not cut evenly
 constexpr uint64_t kFewest = 16;  // pieces of a range at once: they cost little, another cut six queries
 constexpr uint64_t kMost = 256;
-constexpr uint32_t kUselessCuts = 8;  // one after the other, before a range is counted
+constexpr size_t kMostSql = size_t{512} << 10;  // bytes of a query: a server's max_allowed_packet can be 1 MB
+constexpr uint32_t kUselessCuts = 8;            // one after the other, before a range is counted
 
 /// Keys from `from` on, up to the next part; the first part begins with the table.
 struct Part {
@@ -66,7 +67,12 @@ std::vector<Piece> cut(KeySpace& space, const Piece& piece, uint64_t rows) {
     for (const auto& key : sample) values.push_back(key[column]);
     const KeyInterpolation interpolation(*space.key()[column], values);
     const KeyBound first = space.bound(sample[0]), last = space.bound(sample[1]);
-    const uint64_t wanted = std::clamp<uint64_t>((kFiner * piece.rows + rows - 1) / rows, kFewest, kMost);
+    size_t sql = 256;  // of one guess: its literals four times
+    for (const KeyBound* key : {&first, &last})
+        for (const std::string& literal : *key) sql += 2 * literal.size();
+    const uint64_t wanted =
+        std::min<uint64_t>(std::clamp<uint64_t>((kFiner * piece.rows + rows - 1) / rows, kFewest, kMost),
+                           std::max<uint64_t>(kMostSql / sql, 2));
     const std::vector<KeyBound> cuts = space.keys_near(
         first, last, column, interpolation.guesses(wanted, space.ranks(column, interpolation.characters())));
     if (cuts.empty()) return {};

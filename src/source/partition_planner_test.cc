@@ -302,6 +302,21 @@ TEST_P(PartitionPlannerTest, KeysAreCutWithoutBeingRead) {
     }
 }
 
+TEST_P(PartitionPlannerTest, AnIndexOfTwoDirectionsGivesNoOrder) {
+    make_numbers(20'000);
+    sql("CREATE TABLE t (rid BIGINT NOT NULL, a INT, b INT, PRIMARY KEY (a, b DESC))");
+    sql("INSERT INTO t SELECT n, n, n * 3 FROM numbers");
+    sql("ANALYZE TABLE t");
+    set_counted_rows_for_tests(1000);
+    auto read = [&] {
+        return status("Handler_read_next") + status("Handler_read_rnd_next") + status("Handler_read_rnd");
+    };
+    const uint64_t before = read();
+    EXPECT_EQ(plan_partitions(*connection_, schema_of("t"), "", 1000).size(), 20u);
+    EXPECT_LE(read() - before, 3 * 20'000u);  // once, and in order; not for each partition
+    check_cover("t", 1000);
+}
+
 TEST_P(PartitionPlannerTest, StatisticsThatAreWrong) {
     make_numbers(10'000);
     sql("CREATE TABLE t (rid INT NOT NULL, k CHAR(32) CHARACTER SET latin1 PRIMARY KEY, pad CHAR(150)) "
