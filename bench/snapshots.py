@@ -90,6 +90,7 @@ class Snapshot:
 
     def round(self):
         yield self.pipe("pipe", {})
+        yield self.pipe("pipe, 2 readers", {"initialLoadParallelism": 2})
         yield self.engine("mysql() in one query", [""])
         yield self.engine(f"mysql() in {RANGES} ranges", list(predicates(self.bounds)))
         two = self.bounds[RANGES // 2 - 1]
@@ -103,6 +104,6 @@ def run(lab, name, scale, repetitions, folder):
         for _ in range(repetitions):
             runs += snapshot.round()
         source.sql(f"DROP DATABASE {data.DATABASE}")
-        results.report(f"{name}-{source.name}", runs, ["pipe"], folder=folder, scale=scale)
+        results.report(f"{name}-{source.name}", runs, ["pipe", "pipe, 2 readers"], folder=folder, scale=scale)
     (lab.files / f"{name.replace('-', '_')}.tsv").unlink(missing_ok=True)
     lab.clickhouse.drop_database(data.DATABASE)
