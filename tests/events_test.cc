@@ -179,10 +179,13 @@ TEST_P(Events, AnIncidentFailsThePipeUntilItIsResynced) {
         }
     }
     ASSERT_EQ(serve.call("PATCH", "/clickpipes/" + id + "/state", {{"command", "resync"}}).status, 200);
+    run({"INSERT INTO t VALUES (7, 'while it is loaded')"});
+    ASSERT_TRUE(serve.wait_until_caught_up(id, endpoint_)) << serve.log();
+    run({"INSERT INTO t VALUES (8, 'followed')"});
     ASSERT_TRUE(serve.wait_until_caught_up(id, endpoint_)) << serve.log();
     Finished verified = serve.verify(id, endpoint_);
     EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
-    EXPECT_EQ(target("SELECT count() FROM t FINAL"), "5");
+    EXPECT_EQ(target("SELECT count() FROM t FINAL"), "7");
 }
 
 // binlog_row_metadata=MINIMAL or NO_LOG: columns go by their place in the recorded definition.

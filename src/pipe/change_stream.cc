@@ -160,6 +160,7 @@ class Session {
         Clock::time_point opened = Clock::now(), flowing_since = opened;
         bool queue_open = true;
         const EventParser::Take take_event = [&](const Event& event) {
+            if (std::holds_alternative<IncidentEvent>(event) && is_passed(stream, batcher.position())) return;
             batcher.feed(event, parser.header());
             if (std::holds_alternative<GtidEvent>(event)) return;  // as it was after the commit before
             if (batcher.wanted()) queue_open = read_prepared(batcher, stop) && queue_open;
@@ -179,6 +180,19 @@ class Session {
             parser.parse_all(packet, take_event);
             if (!std::exchange(connected, true)) context_.progress->set_trouble({});
         }
+    }
+
+    /// The last event lies before `position`. To find a GTID position MariaDB reads a log file from its
+    /// beginning; it passes over the transactions that come before, not over the incidents.
+    bool is_passed(const BinlogStream& stream, const Position& position) const {
+        if (position.mariadb() == nullptr) return false;
+        const FilePosition& place = stream.log_position();
+        MysqlConnection connection = MysqlConnection::open(context_.spec.source);
+        const auto gtids = connection.query_value("SELECT BINLOG_GTID_POS(" + quote_string(place.file) +
+                                                  ", " + std::to_string(place.offset) + ")");
+        if (!gtids) return false;
+        const Position there(MariadbGtidPos::parse(*gtids));
+        return position.reached(there) && !(position == there);
     }
 
     /// What the pipes of the service may hold may have changed.
