@@ -11,7 +11,6 @@
 #include <vector>
 
 #include <benchmark/benchmark.h>
-#include <zlib.h>
 
 #include "count_allocations.h"
 #include "decode/binlog_row.h"
@@ -20,6 +19,7 @@
 #include "decode/table_map.h"
 #include "decode/text_row.h"
 #include "encode/native.h"
+#include "event_bytes.h"
 #include "support/golden_table.h"
 
 namespace penstock {
@@ -248,36 +248,11 @@ void Json(benchmark::State& state) {
 }
 BENCHMARK(Json);
 
-void put_le(std::vector<uint8_t>& bytes, uint64_t value, size_t size) {
-    for (size_t i = 0; i < size; ++i) bytes.push_back(static_cast<uint8_t>(value >> 8 * i));
-}
-
-std::vector<uint8_t> sealed(uint8_t type, const std::vector<uint8_t>& body) {
-    std::vector<uint8_t> event;
-    put_le(event, 0, 4);
-    event.push_back(type);
-    put_le(event, 1, 4);
-    put_le(event, 19 + body.size() + 4, 4);
-    put_le(event, 0, 6);
-    event.insert(event.end(), body.begin(), body.end());
-    put_le(event, crc32_z(0, event.data(), event.size()), 4);
-    return event;
-}
-
-std::vector<uint8_t> format_description(bool checksums) {
-    std::vector<uint8_t> body = {4, 0};
-    body.resize(2 + 50 + 4);
-    body.push_back(19);
-    body.resize(body.size() + 41);
-    body.push_back(checksums ? 1 : 0);
-    return sealed(kFormatDescriptionEvent, body);
-}
-
 // As BinlogRow, from whole events: header, checksum, rows.
 void BinlogEvent(benchmark::State& state, bool checksums) {
     const Sample& sample = sample_of(false);
     EventParser parser;
-    parser.parse(format_description(checksums));
+    parser.parse(event_bytes(kFormatDescriptionEvent, format_description_body(checksums)));
     std::vector<std::vector<uint8_t>> events;
     for (const auto& image : sample.row_images) {
         std::vector<uint8_t> body;
@@ -286,7 +261,7 @@ void BinlogEvent(benchmark::State& state, bool checksums) {
         put_le(body, 2, 2);
         body.insert(body.end(), {4, 0xff});
         body.insert(body.end(), image.begin(), image.end());
-        events.push_back(sealed(kWriteRowsEvent, body));
+        events.push_back(event_bytes(kWriteRowsEvent, body));
         if (!checksums) {
             events.back().resize(events.back().size() - 4);
             events.back()[9] = static_cast<uint8_t>(events.back().size());

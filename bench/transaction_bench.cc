@@ -10,11 +10,11 @@
 
 #include <benchmark/benchmark.h>
 
-#include "base/crc32.h"
 #include "batch/change_batcher.h"
 #include "batch/collapse.h"
 #include "count_allocations.h"
 #include "decode/event_types.h"
+#include "event_bytes.h"
 #include "model/block_pool.h"
 #include "source/table_definition.h"
 
@@ -23,10 +23,6 @@ namespace {
 
 constexpr uint32_t kTables = 20, kKeys = 10'000, kTransactions = 20'000, kChanges = 4;
 using Bytes = std::vector<uint8_t>;
-
-void put_le(Bytes& bytes, uint64_t value, size_t size) {
-    for (size_t i = 0; i < size; ++i) bytes.push_back(static_cast<uint8_t>(value >> 8 * i));
-}
 
 void put(Bytes& bytes, std::string_view text, size_t prefix) {
     put_le(bytes, text.size(), prefix);
@@ -58,12 +54,7 @@ TablePlan make_plan(uint32_t number) {
 class Log {
   public:
     Log() {
-        Bytes description = {4, 0};
-        description.resize(2 + 50 + 4);
-        description.push_back(19);
-        description.resize(description.size() + 41);
-        description.push_back(1);  // CRC32
-        add(kFormatDescriptionEvent, description);
+        add(kFormatDescriptionEvent, format_description_body(true));
         for (uint32_t n = 1; n <= kTransactions; ++n) transaction(n);
     }
     std::vector<Bytes> events;
@@ -71,15 +62,8 @@ class Log {
 
   private:
     void add(uint8_t type, const Bytes& body) {
-        Bytes event;
-        put_le(event, 1, 4);
-        event.push_back(type);
-        put_le(event, 1, 4);
-        put_le(event, 19 + body.size() + 4, 4);
-        put_le(event, offset_ += 19 + body.size() + 4, 4);
-        put_le(event, 0, 2);
-        event.insert(event.end(), body.begin(), body.end());
-        put_le(event, crc32(event), 4);
+        offset_ += 19 + body.size() + 4;
+        Bytes event = event_bytes(type, body, offset_);
         bytes += event.size();
         events.push_back(std::move(event));
     }

@@ -8,7 +8,7 @@
 namespace penstock {
 namespace {
 
-constexpr uint64_t kWorthIt = 1024;   // rows; below, ClickHouse's cost of an INSERT is all there is
+constexpr uint64_t kFewestRows = 1024;  // below, ClickHouse's cost of an INSERT is all there is
 constexpr size_t kBytesPerKey = 128;  // of the block, for each key in it: the set's memory is a part of them
 
 /// Where the values of one key column lie.
@@ -112,7 +112,7 @@ class RowSet {
 
 std::optional<std::vector<uint32_t>> last_images(const Block& block) {
     if (block.plan->engine != TableEngine::kReplacingMergeTree || block.distinct_keys ||
-        block.rows < kWorthIt || block.bytes() >= std::numeric_limits<uint32_t>::max()) {
+        block.rows < kFewestRows || block.bytes() >= std::numeric_limits<uint32_t>::max()) {
         return std::nullopt;
     }
     const std::vector<uint32_t>& key = block.plan->sorting_key;

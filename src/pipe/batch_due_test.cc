@@ -40,14 +40,28 @@ TEST(BatchDue, GrowsPastItsRowsWhileThePipeIsFarBehind) {
     EXPECT_FALSE(is_due(old, kFull, kInterval));
     old.open_for = kInterval;
     EXPECT_TRUE(is_due(old, kFull, kInterval));
-    old.open_for = 4'999ms;
-    EXPECT_FALSE(is_due(old, kFull, 100ms));
-    old.open_for = 5'000ms;
-    EXPECT_TRUE(is_due(old, kFull, 100ms));
     old = full();
     old.age = 10s;
     old.pause = true;
     EXPECT_TRUE(is_due(old, kFull, kInterval));
+}
+
+TEST(BatchDue, GrowsPastTheIntervalWhileThePipeCatchesUp) {
+    OpenBatch old = full();
+    old.age = 1h;
+    old.caught_up = 2s;
+    old.open_for = 4'999ms;
+    EXPECT_FALSE(is_due(old, kFull, 100ms));
+    old.open_for = 5'000ms;
+    EXPECT_TRUE(is_due(old, kFull, 100ms));
+    old.open_for = 100ms;
+    old.caught_up = 1'999ms;  // a source that always is an hour behind, or has a wrong clock
+    EXPECT_TRUE(is_due(old, kFull, 100ms));
+    old.caught_up = -1s;
+    EXPECT_TRUE(is_due(old, kFull, 100ms));
+    old.caught_up = 2s;
+    old.age = 9s;  // nearly there
+    EXPECT_TRUE(is_due(old, kFull, 100ms));
 }
 
 TEST(BatchDue, TheEndOfABacklogDoesNotWait) {

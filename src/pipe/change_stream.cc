@@ -157,7 +157,8 @@ class Session {
         EventParser parser;
         ChangeBatcher batcher(std::move(tables_), start_, flow_block_bytes(context_), replay_,
                               context_.source_info.lower_case_table_names != 0, &pool_);
-        Clock::time_point opened = Clock::now(), flowing_since = opened;
+        Clock::time_point flowing_since = Clock::now();
+        BatchStart opened{flowing_since, batcher.last_commit_time()};
         bool queue_open = true;
         const EventParser::Take take_event = [&](const Event& event) {
             if (std::holds_alternative<IncidentEvent>(event) && is_passed(stream, batcher.position())) return;
@@ -171,7 +172,7 @@ class Session {
             if (!close && !batcher.budget_reached()) return;
             queue_open = hand_over(batcher, close) && queue_open;
             ended_ = close && batcher.all_stopped();
-            opened = Clock::now();
+            opened = {Clock::now(), batcher.last_commit_time()};
         };
         bool connected = false;
         while (queue_open && !ended_ && !stop.stop_requested()) {
@@ -186,12 +187,10 @@ class Session {
     /// beginning; it passes over the transactions that come before, not over the incidents.
     bool is_passed(const BinlogStream& stream, const Position& position) const {
         if (position.mariadb() == nullptr) return false;
-        const FilePosition& place = stream.log_position();
         MysqlConnection connection = MysqlConnection::open(context_.spec.source);
-        const auto gtids = connection.query_value("SELECT BINLOG_GTID_POS(" + quote_string(place.file) +
-                                                  ", " + std::to_string(place.offset) + ")");
+        std::optional<MariadbGtidPos> gtids = gtid_position_at(connection, stream.log_position());
         if (!gtids) return false;
-        const Position there(MariadbGtidPos::parse(*gtids));
+        const Position there(*std::move(gtids));
         return position.reached(there) && !(position == there);
     }
 
@@ -225,24 +224,33 @@ class Session {
         return queue_open;
     }
 
+    struct BatchStart {
+        Clock::time_point at;
+        uint32_t commit_time;  // of the last transaction before it; 0 where there was none
+    };
+
     /// A batch closes between transactions, when it is full or due; a replayed one where it closed before.
-    bool should_close(const ChangeBatcher& batcher, Clock::time_point opened, Clock::time_point flowing_since,
+    bool should_close(const ChangeBatcher& batcher, BatchStart& opened, Clock::time_point flowing_since,
                       bool pause) const {
         if (batcher.replaying()) return batcher.must_close_now();
         if (!batcher.at_commit_edge()) return false;
         if (batcher.all_stopped()) return true;
         if (batcher.budget_reached() || is_end(batcher.position())) return true;
         using std::chrono::duration_cast;
+        if (opened.commit_time == 0) opened.commit_time = batcher.last_commit_time();
         const auto now = Clock::now();
+        const milliseconds open_for = duration_cast<milliseconds>(now - opened.at);
+        const std::chrono::seconds commits_span(int64_t{batcher.last_commit_time()} - opened.commit_time);
         const auto at_source = std::chrono::system_clock::now().time_since_epoch();
         OpenBatch batch{.rows = batcher.open_rows(),
                         .moved = batcher.moved(),
                         .earlier_under_way = under_way_ > 0,
-                        .open_for = duration_cast<milliseconds>(now - opened),
+                        .open_for = open_for,
                         .flowed_for = duration_cast<milliseconds>(now - flowing_since),
                         .pause = pause,
                         .age = duration_cast<std::chrono::seconds>(at_source) -
-                               std::chrono::seconds(batcher.last_commit_time())};
+                               std::chrono::seconds(batcher.last_commit_time()),
+                        .caught_up = commits_span - open_for};
         return is_due(batch, context_.spec.settings.pull_batch_size, interval());
     }
 

@@ -155,9 +155,9 @@ const PipeField kFields[] = {
      .minimum = 1,
      .maximum = kYearSeconds,
      .preset = "60",
-     .help =
-         "A batch of changes is inserted at the latest after this many seconds, or five while its changes "
-         "are older than ten, but not before ClickHouse has taken the one before.",
+     .help = "A batch of changes is inserted at the latest after this many seconds, or five while the pipe "
+             "catches up with changes that are older than ten, but not before ClickHouse has taken the one "
+             "before.",
      .store = to_settings<&Settings::sync_interval_seconds>},
     {.path = "source.mysql.settings.syncIntervalMilliseconds",
      .kind = kInteger,

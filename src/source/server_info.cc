@@ -90,26 +90,31 @@ void check_mariadb_gtids(MysqlConnection& connection, const MariadbGtidPos& want
             .at_position(wanted.to_string());
     }
     // Where the oldest file begins: its GTID list. Without the privilege to ask, the dump itself will tell.
-    std::string begin;
+    MariadbGtidPos begin;
     try {
         auto logs = connection.query("SHOW BINARY LOGS");
         if (logs.empty()) return;
-        begin =
-            connection.query_value("SELECT BINLOG_GTID_POS(" + quote_string(value_of(logs[0], 0)) + ", 4)")
-                .value_or("");
+        begin = gtid_position_at(connection, {value_of(logs[0], 0), 4}).value_or(MariadbGtidPos());
     } catch (const Error& e) {
         if (e.disposition() == Disposition::kRetry) throw;
         return;
     }
-    if (wanted.contains(MariadbGtidPos::parse(begin))) return;
+    if (wanted.contains(begin)) return;
     throw Error(Disposition::kFailPipe, operation,
                 "the source has purged transactions that this pipe has not read: those after \"" +
-                    wanted.to_string() + "\" up to \"" + begin + "\"",
+                    wanted.to_string() + "\" up to \"" + begin.to_string() + "\"",
                 kResyncHint)
         .at_position(wanted.to_string());
 }
 
 }  // namespace
+
+std::optional<MariadbGtidPos> gtid_position_at(MysqlConnection& connection, const FilePosition& place) {
+    const auto gtids = connection.query_value("SELECT BINLOG_GTID_POS(" + quote_string(place.file) + ", " +
+                                              std::to_string(place.offset) + ")");
+    if (!gtids) return std::nullopt;
+    return MariadbGtidPos::parse(*gtids);
+}
 
 void check_gtids_available(const GtidSet& wanted, const GtidSet& purged, const GtidSet& executed,
                            const std::string& server_uuid, const std::string& address) {

@@ -61,6 +61,10 @@ ServerInfo read_server_info(MysqlConnection& connection);
 Position current_position(MysqlConnection& connection, const ServerInfo& info,
                           ReplicationMechanism mechanism);
 
+/// MariaDB: what was committed before `place` of the log, as far as the server knows it (BINLOG_GTID_POS).
+/// Throws as MysqlConnection does, also without the privilege to ask (BINLOG MONITOR).
+std::optional<MariadbGtidPos> gtid_position_at(MysqlConnection& connection, const FilePosition& place);
+
 /// Throws Error(kFailPipe) when a dump from `position` is impossible, naming what is missing: purged GTIDs
 /// or files, or transactions of this very server that it no longer knows (restored from a backup). kRetry
 /// when the server is only behind (a replica after a failover).

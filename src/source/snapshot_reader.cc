@@ -95,9 +95,7 @@ struct ExactSnapshotOpener {
             FilePosition place;
             if (!views_at_one_place(place)) continue;
             if (mechanism == ReplicationMechanism::kFilePos) return Position(place);
-            auto gtid = connections[0].query_value("SELECT BINLOG_GTID_POS(" + quote_string(place.file) +
-                                                   ", " + std::to_string(place.offset) + ")");
-            if (gtid) return Position(MariadbGtidPos::parse(*gtid));
+            if (auto gtids = gtid_position_at(connections[0], place)) return Position(*std::move(gtids));
         }
         return std::nullopt;
     }
