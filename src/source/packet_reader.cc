@@ -20,8 +20,7 @@ namespace penstock {
 namespace {
 
 constexpr size_t kRoom = size_t{256} << 10;  // few system calls, and still within a processor's cache
-constexpr size_t kLargestKept =
-    4 * kRoom;  // more, made for a large packet, is given back when all of it is read
+constexpr size_t kLargestKept = 4 * kRoom;   // more, made for a large packet, goes once it is empty
 constexpr size_t kHeader = 4;
 constexpr size_t kMuch = size_t{4} << 10;
 constexpr std::chrono::microseconds kNap{200};
