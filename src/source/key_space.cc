@@ -39,20 +39,32 @@ std::vector<uint64_t> KeySpace::explained_rows(const std::string& sql, size_t se
     return rows;
 }
 
-bool KeySpace::use_index() {
+std::optional<std::string> KeySpace::find_index(bool hidden) {
     std::string columns;
     for (size_t i = 0; i < key_.size(); ++i) {
         columns += (i == 0 ? "(" : ", (") + std::to_string(i + 1) + ", " + quote_string(key_[i]->name) + ")";
     }
-    auto index = connection_.query_value(
-        "SELECT INDEX_NAME FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = " +
+    // IS_VISIBLE is MySQL's and IGNORED MariaDB's; the outer query has them where STATISTICS does not.
+    return connection_.query_value(
+        "SELECT (SELECT INDEX_NAME FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = " +
         quote_string(schema_.database) + " AND TABLE_NAME = " + quote_string(schema_.name) +
         " AND SUB_PART IS NULL AND INDEX_TYPE = 'BTREE' AND (SEQ_IN_INDEX, COLUMN_NAME) IN (" + columns +
-        ") GROUP BY INDEX_NAME HAVING COUNT(DISTINCT `COLLATION`) = 1 AND COUNT(*) = " +
-        std::to_string(key_.size()) + " ORDER BY INDEX_NAME <> 'PRIMARY', INDEX_NAME LIMIT 1");
+        ") AND (IS_VISIBLE = 'NO' OR `IGNORED` = 'YES') = " + (hidden ? "TRUE" : "FALSE") +
+        " GROUP BY INDEX_NAME HAVING COUNT(DISTINCT `COLLATION`) = 1 AND COUNT(*) = " +
+        std::to_string(key_.size()) +
+        " ORDER BY INDEX_NAME <> 'PRIMARY', INDEX_NAME LIMIT 1) "
+        "FROM (SELECT 'YES' AS IS_VISIBLE, 'NO' AS `IGNORED`) AS absent");
+}
+
+bool KeySpace::use_index() {
+    const auto index = find_index(false);
     if (!index) return false;
     index_ = quote_identifier(*index);
     return true;
+}
+
+std::optional<std::string> KeySpace::hidden_index() {
+    return find_index(true);
 }
 
 std::string KeySpace::where(const KeyRange& range, bool strictly) const {

@@ -34,6 +34,8 @@ class KeySpace {
 
     /// True when an index gives the rows in the order of the key; that index is used from then on.
     bool use_index();
+    /// An index that would, but that no query may name: INVISIBLE (MySQL 8.0+) or IGNORED (MariaDB 10.6+).
+    std::optional<std::string> hidden_index();
 
     /// The key of the row that `rows` rows of the range lie before, counted from the first one at or after
     /// its start.
@@ -69,6 +71,7 @@ class KeySpace {
                                     const std::vector<KeyBound>& cuts);
 
   private:
+    std::optional<std::string> find_index(bool hidden);
     std::string name(size_t column) const { return quote_identifier(key_[column]->name); }
     std::string forced_index() const { return index_.empty() ? "" : " FORCE INDEX (" + index_ + ")"; }
     /// " WHERE ..." of a range; `strictly` leaves out the key at its start.

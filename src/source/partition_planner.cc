@@ -151,19 +151,26 @@ void require_partition_column(MysqlConnection& connection, const TableSchema& sc
                               const std::string& partition_column) {
     const auto column = std::find_if(schema.columns.begin(), schema.columns.end(),
                                      [&](const SourceColumn& c) { return c.name == partition_column; });
-    std::string wrong;
+    std::string wrong, repair;
     if (column == schema.columns.end()) {
         wrong = "which the table does not have";
     } else if (!can_be_partition_column(column->type)) {
         wrong = "which is " + column->column_type;
-    } else if (!KeySpace(connection, schema, {&*column}).use_index()) {
-        wrong = "which no index begins with";
-    } else {
+    } else if (KeySpace space(connection, schema, {&*column}); space.use_index()) {
         return;
+    } else if (const auto hidden = space.hidden_index()) {
+        const std::string index = quote_identifier(*hidden);
+        wrong = "whose index " + index + " is " + (connection.is_mariadb() ? "IGNORED" : "INVISIBLE") +
+                ": no query may use it";
+        repair = "ALTER TABLE " + quote_table(schema.database, schema.name) + " ALTER INDEX " + index +
+                 (connection.is_mariadb() ? " NOT IGNORED" : " VISIBLE");
+    } else {
+        wrong = "which no index begins with";
     }
     throw Error(Disposition::kFailPipe, "check the partitionKey",
                 "partitionKey names column " + partition_column + ", " + wrong,
-                "Choose an indexed column of an integer, date, datetime or timestamp type, or leave it out")
+                (repair.empty() ? "Choose an" : repair + ", or choose another") +
+                    " indexed column of an integer, date, datetime or timestamp type, or leave it out")
         .at_table(schema.qualified_name());
 }
 

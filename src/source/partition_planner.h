@@ -39,8 +39,8 @@ std::vector<Partition> plan_partitions(MysqlConnection& connection, const TableS
                                        const std::string& partition_column, uint64_t rows_per_partition,
                                        uint32_t max_partitions = 100'000);
 
-/// What a partitionKey must be: an integer, date, datetime or timestamp with an index that it leads. Throws
-/// Error(kFailPipe) with the table that says what it is instead.
+/// What a partitionKey must be: an integer, date, datetime or timestamp with an index that it leads and
+/// that the optimizer uses. Throws Error(kFailPipe) with the table that says what it is instead.
 void require_partition_column(MysqlConnection& connection, const TableSchema& schema,
                               const std::string& partition_column);
 

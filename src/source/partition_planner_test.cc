@@ -317,6 +317,53 @@ TEST_P(PartitionPlannerTest, AnIndexOfTwoDirectionsGivesNoOrder) {
     check_cover("t", 1000);
 }
 
+TEST_P(PartitionPlannerTest, AnIndexThatTheOptimizerDoesNotUseIsNotChosen) {
+    const std::string hidden = mariadb() ? " IGNORED" : " INVISIBLE";
+    make_numbers(2000);
+    // The key is the unique key with the fewest columns, and the optimizer does not use its index.
+    sql("CREATE TABLE t (rid INT NOT NULL, a INT NOT NULL, b INT NOT NULL, UNIQUE KEY whole (rid, a, b), "
+        "UNIQUE KEY a_b (a, b)" +
+        hidden + ")");
+    sql("INSERT INTO t SELECT n, n DIV 10, n FROM numbers");
+    EXPECT_EQ(schema_of("t").key, (std::vector<uint32_t>{1, 2}));
+    EXPECT_EQ(check_cover("t", 100).size(), 20u);
+
+    sql("ALTER TABLE t ADD KEY other (a, b, rid)");  // behind a_b by its name
+    const TableSchema schema = schema_of("t");
+    set_counted_rows_for_tests(100);
+    const uint64_t read_before = status("Handler_read_next");
+    const auto partitions = plan_partitions(*connection_, schema, "", 100);
+    EXPECT_LT(status("Handler_read_next") - read_before, 1000u);  // keys near guesses, not all in order
+    EXPECT_GE(partitions.size(), 10u);
+    expect_each_row_once("t", partitions);
+    EXPECT_EQ(check_cover("t", 100).size(), 20u);
+}
+
+TEST_P(PartitionPlannerTest, APartitionKeyWhoseIndexTheOptimizerDoesNotUseIsRefused) {
+    const std::string hidden = mariadb() ? "IGNORED" : "INVISIBLE";
+    make_numbers(2000);
+    sql("CREATE TABLE t (rid INT PRIMARY KEY, a INT NOT NULL, KEY `on` (a) " + hidden + ", KEY pad (rid))");
+    sql("INSERT INTO t SELECT n, n DIV 10 FROM numbers");
+    const TableSchema schema = schema_of("t");
+    const Error error = error_of([&] { require_partition_column(*connection_, schema, "a"); });
+    EXPECT_EQ(error.message(),
+              "partitionKey names column a, whose index `on` is " + hidden + ": no query may use it");
+    const std::string repair =
+        "ALTER TABLE `" + database_ + "`.`t` ALTER INDEX `on` " + (mariadb() ? "NOT IGNORED" : "VISIBLE");
+    EXPECT_EQ(error.hint(), repair +
+                                ", or choose another indexed column of an integer, date, datetime or "
+                                "timestamp type, or leave it out");
+    EXPECT_EQ(check_cover("t", 100, "a").size(), 20u);  // hidden after the check: a sort
+
+    sql("ALTER TABLE t ADD KEY zzz (a)");
+    require_partition_column(*connection_, schema, "a");
+    check_cover("t", 100, "a");
+    sql("ALTER TABLE t DROP KEY zzz");
+    sql(repair);
+    require_partition_column(*connection_, schema, "a");
+    check_cover("t", 100, "a");
+}
+
 TEST_P(PartitionPlannerTest, StatisticsThatAreWrong) {
     make_numbers(10'000);
     sql("CREATE TABLE t (rid INT NOT NULL, k CHAR(32) CHARACTER SET latin1 PRIMARY KEY, pad CHAR(150)) "
