@@ -52,7 +52,7 @@ TEST_P(ManyTables, AreLoadedAndFollowedOverFewConnections) {
         connection_->execute(fmt::format("INSERT INTO {} VALUES (1, {})", table, i));
         choice.mappings.push_back(table);
     }
-    // The source counts connections by account; the target's requests are counted on their way.
+    // The source counts connections by account; those of the target are counted on their way, with requests.
     choice.source = account_of_its_own(GetParam(), database_);
     connection_->execute(fmt::format("ALTER USER {} WITH MAX_CONNECTIONS_PER_HOUR {}", database_, kFew));
     choice.target = clickhouse_endpoint();
@@ -64,6 +64,9 @@ TEST_P(ManyTables, AreLoadedAndFollowedOverFewConnections) {
     ASSERT_TRUE(pipe.wait_for_state("Running")) << pipe.log();
     EXPECT_EQ(target("SELECT count(), sum(v) FROM merge(currentDatabase(), '^t')"),
               fmt::format("{}\t{}", kTables, kTables * (kTables - 1) / 2));
+    EXPECT_EQ(target("SELECT count() FROM system.tables WHERE database = currentDatabase() AND "
+                     "engine_full LIKE '%non_replicated_deduplication_window = 10000%'"),
+              std::to_string(kTables));  // they are not so many that their tokens cost too much
     // A CREATE and an INSERT each.
     EXPECT_LE(relay.requests(), 2 * kTables + kFew);
 
@@ -75,6 +78,7 @@ TEST_P(ManyTables, AreLoadedAndFollowedOverFewConnections) {
     EXPECT_EQ(target("SELECT count(), sum(v) FROM merge(currentDatabase(), '^t') FINAL"),
               fmt::format("{}\t{}", kTables, -kTables * (kTables - 1) / 2));
     EXPECT_LE(relay.requests(), 3 * kTables + kFew);
+    EXPECT_LE(relay.connections(), kFew);
 
     pipe.process().signal(SIGKILL);
     pipe.process().wait();

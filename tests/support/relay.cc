@@ -57,7 +57,9 @@ Relay::Relay(const std::string& url) {
             pollfd waiting{listener_, POLLIN, 0};
             if (::poll(&waiting, 1, kLookMs) <= 0) continue;
             const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-            if (client >= 0) connections_.emplace_back([this, client] { pass_on(client); });
+            if (client < 0) continue;
+            ++accepted_;
+            connections_.emplace_back([this, client] { pass_on(client); });
         }
     });
 }

@@ -1,5 +1,5 @@
 #pragma once
-// Between a program and a server: passes every byte on, and counts the requests.
+// Between a program and a server: passes every byte on, counts connections and requests.
 
 #include <atomic>
 #include <cstdint>
@@ -19,6 +19,7 @@ class Relay {
     std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
     /// POST requests so far. One begins only when the one before on its connection is answered.
     uint64_t requests() const { return requests_; }
+    uint64_t connections() const { return accepted_; }  ///< so far, with those that have ended
 
   private:
     void pass_on(int client);
@@ -27,7 +28,7 @@ class Relay {
     std::string server_port_;
     int listener_ = -1;
     uint16_t port_ = 0;
-    std::atomic<uint64_t> requests_{0};
+    std::atomic<uint64_t> requests_{0}, accepted_{0};
     std::atomic<bool> ending_{false};
     std::vector<std::jthread> connections_;  // the accepting thread's
     std::jthread accepting_;
