@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +15,20 @@
 #include "catalog/data_directory_lock.h"
 #include "catalog/migrations.h"
 #include "catalog/sqlite.h"
+
+namespace {
+int syncs = 0;
+}
+
+// In place of libc's, for SQLite too.
+extern "C" int fsync(int file) {
+    ++syncs;
+    return static_cast<int>(syscall(SYS_fsync, file));
+}
+extern "C" int fdatasync(int file) {
+    ++syncs;
+    return static_cast<int>(syscall(SYS_fdatasync, file));
+}
 
 namespace penstock {
 namespace {
@@ -187,6 +202,32 @@ TEST_F(CatalogFileTest, only_transactions_that_may_be_lost_are_not_synced) {
         EXPECT_EQ(file.query_integer("PRAGMA synchronous"), level);
         transaction.commit();
     }
+}
+
+TEST_F(CatalogFileTest, progress_of_a_load_is_synced_with_what_comes_after_it) {
+    Catalog catalog(path_);
+    catalog.create_pipe({.id = "p", .name = "shop", .spec_json = "{}", .state = "Snapshot"});
+    catalog.put_tables("p", {{.target_table = "items"}});
+    const Position position = Position::parse("mariadb-gtid:0-1-5");
+    auto syncs_of = [](auto write) {
+        syncs = 0;
+        write();
+        return syncs;
+    };
+    EXPECT_EQ(syncs_of([&] { catalog.put_partitions("p", 0, {{.index = 0}}, 1); }), 1);
+    EXPECT_EQ(syncs_of([&] {
+                  catalog.raise_snapshot_high("p", position);
+                  catalog.start_partition("p", 0, 0);
+                  catalog.finish_partition("p", 0, 0, 3);
+                  catalog.finish_load("p", 0);
+              }),
+              0);
+    EXPECT_EQ(syncs_of([&] { catalog.record_transition("p", "Snapshot", "Running", "", ""); }), 1);
+    EXPECT_EQ(syncs_of([&] { catalog.raise_snapshot_high("p", position); }), 0);
+    EXPECT_EQ(syncs_of([&] { catalog.put_intent("p", {.batch = 1}); }), 1);
+    EXPECT_EQ(syncs_of([&] { catalog.raise_snapshot_high("p", position); }), 0);
+    EXPECT_EQ(syncs_of([&] { catalog.commit_batch("p", {position, 2, 2}, {}); }), 1);
+    EXPECT_EQ(syncs_of([&] { catalog.put_checkpoint("p", {position, 3, 3}); }), 1);
 }
 
 TEST_F(CatalogFileTest, a_migration_that_fails_leaves_the_version_before_it) {
