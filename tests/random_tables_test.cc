@@ -74,8 +74,8 @@ std::string difference(const TablePlan& plan, const RowText& a, const RowText& b
             return value ? hex_digits(value->substr(0, 100)) + " '" + value->substr(0, 100) + "'" : "NULL";
         };
         const SourceColumn& column = plan.source.columns[plan.columns[i].source];
-        text += fmt::format("  {} {} {}\n    {}\n    {}\n", column.name, column.column_type.substr(0, 60),
-                            column.charset, shown(a[i]), shown(b[i]));
+        text += fmt::format("  {} {} {}\n    {}\n    {}\n", column.name,
+                            column.column_type.str().substr(0, 60), column.charset, shown(a[i]), shown(b[i]));
     }
     return text;
 }

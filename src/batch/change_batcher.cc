@@ -9,13 +9,13 @@ namespace penstock {
 
 struct ChangeBatcher::Table {
     MappedTable mapped;
-    Block block;
-    size_t bytes = 0;  // of block, as counted into open_bytes_
+    Block block;       // of no table until the first row comes: a pipe may have thousands that are quiet
+    size_t bytes = 0;  // of block's memory, as counted into open_bytes_
     bool skip_transaction = false;
     bool stopped = false;
     bool changed = false;  // it has row changes in the open transaction
 
-    explicit Table(MappedTable m) : mapped(std::move(m)), block(*mapped.plan) {}
+    explicit Table(MappedTable m) : mapped(std::move(m)) {}
     std::string name() const { return mapped.plan->source.qualified_name(); }
 };
 
@@ -152,9 +152,6 @@ void ChangeBatcher::begin() {
     in_transaction_ = true;
     preparing_ = preparing_changes_ = false;
     savepoints_.clear();
-    // Each statement is logged with the maps of its tables. A server gives a table another id whenever it
-    // opens it again: one with more tables than its cache holds would fill this until the file ends.
-    if (maps_.size() > kMostMaps + 2 * tables_.size()) maps_.clear();
     group_start_ = {log_file_, event_start_};
     for (Table* table : changed_) table->changed = false;
     changed_.clear();
@@ -339,7 +336,7 @@ void ChangeBatcher::roll_back_to(const std::string& name) {
             table->changed = false;
             counts = TableCounts{};
         }
-        const size_t bytes = table->block.bytes();
+        const size_t bytes = table->block.memory();
         open_bytes_ -= table->bytes - bytes;
         table->bytes = bytes;
     }
@@ -466,21 +463,25 @@ void ChangeBatcher::handle(const RowsEvent& event) {
             continue;
         }
         append_rows(table, *target.decoder, event);
-        size_t bytes = table.block.bytes();
+        size_t bytes = table.block.memory();
         open_bytes_ += bytes - table.bytes;
         table.bytes = bytes;
         // One table alone gives its blocks to several connections. A function of the stream and the budget,
         // as the chunks' cuts are.
         if (bytes >= block_bytes_ / kBlocksPerChunk) cut_block(table);
     }
+    // Each statement is logged with the maps of its tables, so they are kept to save time only. A server
+    // gives a table another id whenever it opens it again: this would grow until the file ends.
+    if (event.statement_end && maps_.size() > kMostMaps) maps_.clear();
 }
 
 // All rows of the event, or those in front of the one that stops the table.
 void ChangeBatcher::append_rows(Table& table, const BinlogRowDecoder& decoder, const RowsEvent& event) {
     after_.json_diffs.clear();
-    if (table.block.rows == 0 && pool_ != nullptr) table.block = pool_->take(*table.mapped.plan);
+    const TablePlan& plan = *table.mapped.plan;
+    if (table.block.rows == 0) table.block = pool_ != nullptr ? pool_->take(plan) : Block(plan);
     const uint64_t first = next_version_;
-    TableCounts& counts = counts_[table.mapped.plan->id];
+    TableCounts& counts = counts_[plan.id];
     const uint64_t inserted = counts.inserted, updated = counts.updated, deleted = counts.deleted;
     table.block.mark(mark_);
     uint64_t whole = 0;
@@ -577,8 +578,7 @@ void ChangeBatcher::cut_block(Table& table) {
         counts.adjusted_by_column[i] += columns[i].adjusted();
     }
     savepoints_.clear();  // rows in front of them cannot be told apart any more
-    full_blocks_.push_back(std::move(table.block));
-    table.block = Block(*table.mapped.plan);
+    full_blocks_.push_back(std::exchange(table.block, Block()));
     table.bytes = 0;
 }
 

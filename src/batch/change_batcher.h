@@ -150,7 +150,7 @@ class ChangeBatcher {
     std::unordered_map<std::string, std::vector<Table*>> by_name_;
     std::vector<Table*> changed_;        // in the open transaction
     std::vector<Table*> partly_loaded_;  // those whose position decides; a pipe may have thousands without
-    static constexpr size_t kMostMaps = 1000;               // beside two for each table
+    static constexpr size_t kMostMaps = 2000;               // kept beyond the statement that they came for
     std::unordered_map<uint64_t, MapEntry> maps_;           // by the log's table id
     std::unordered_map<uint64_t, MapEntry> prepared_maps_;  // the stream's own while rows are read again
     bool lower_case_names_;

@@ -68,6 +68,11 @@ struct Reader {
             value = found->template get<T>();
         }
     }
+    void operator()(const char* name, SharedText& value) {
+        std::string text;
+        (*this)(name, text);
+        value = text;
+    }
     void operator()(const char* name, SourceType& value) {
         auto number = object.at(name).get<unsigned>();
         bool known = (number >= 1 && number <= static_cast<unsigned>(SourceType::kInet6)) ||
@@ -101,6 +106,7 @@ TableSchema table_schema_from_json(std::string_view text) {
         json object = json::parse(text);
         TableSchema schema;
         visit_schema(schema, Reader{object});
+        schema.columns.reserve(object.at("columns").size());
         for (const json& stored : object.at("columns")) {
             SourceColumn column;
             visit_column(column, Reader{stored});

@@ -120,9 +120,10 @@ int verify(VerifyOptions given) {
     std::optional<Destination> destination;
     if (!service) destination.emplace(Destination::open(options));
     ClickHouseClient client(service ? *service : destination->endpoint());
+    const PipeSpec recorded = recorded_spec(catalog, record.id, spec);
     std::vector<TablePlan> plans =
-        load_plans(catalog, record.id, spec, read_destination_info(client).has_time64);
-    for (const TableMapping& m : without(spec.mappings, recorded_spec(catalog, record.id, spec).mappings)) {
+        load_plans(catalog, record.id, recorded, read_destination_info(client).has_time64);
+    for (const TableMapping& m : without(spec.mappings, recorded.mappings)) {
         throw Error(Disposition::kUsage, "verify " + spec.name,
                     m.source_database + "." + m.source_table + " = " + m.target_table +
                         " is described and not in the pipe",

@@ -249,7 +249,7 @@ struct TextRowDecoder::Step {
 
 std::string select_expression(const SourceColumn& column) {
     std::string name = "`";
-    for (char c : column.name) name.append(c == '`' ? 2 : 1, c);
+    for (char c : column.name.str()) name.append(c == '`' ? 2 : 1, c);
     name += '`';
     switch (column.type) {
         case SourceType::kFloat:

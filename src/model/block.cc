@@ -86,6 +86,7 @@ void Block::mark(Mark& mark) const {
 }
 
 void Block::roll_back(const Mark& mark) {
+    if (mark.rows == 0) return clear();  // it may be one of before the block had columns
     for (size_t i = 0; i < columns.size(); ++i) columns[i].roll_back(mark.columns[i]);
     is_deleted.truncate(mark.rows);
     version.truncate(mark.rows * 8);

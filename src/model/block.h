@@ -96,9 +96,10 @@ class BlockColumn {
 /// Rows of one table. columns[i] belongs to plan.columns[i]; is_deleted and version have one entry a row.
 /// The plan outlives the block. Not thread-safe; moved from stage to stage.
 struct Block {
+    Block() = default;  ///< of no table, and without columns: it is empty
     explicit Block(const TablePlan& table_plan);
 
-    const TablePlan* plan;
+    const TablePlan* plan = nullptr;
     std::vector<BlockColumn> columns;
     ByteBuffer is_deleted;  ///< UInt8 each
     ByteBuffer version;     ///< UInt64 each
@@ -115,7 +116,11 @@ struct Block {
     void keep_rows(std::span<const uint32_t> rows);
     size_t bytes() const;     ///< of all columns; O(columns)
     size_t capacity() const;  ///< bytes of memory that it holds
-    void clear();             ///< keeps the memory
+    /// What budgets count: bytes() and what the columns take however few rows they have, which is most of it
+    /// where each of thousands of tables has one.
+    size_t memory() const { return bytes() + columns.size() * kColumnMemory; }
+    static constexpr size_t kColumnMemory = 128;  // the column, and the least that two buffers are
+    void clear();                                 ///< keeps the memory
 
     /// The end of the block between two rows, so that what is appended after it, also a row that was not
     /// finished, can be taken back. Reusable: it keeps its memory.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -69,6 +70,7 @@ void plan_columns(TablePlan& plan, const TableMapping& mapping, const SourceSett
     for (const std::string& name : mapping.excluded_columns) {
         excluded[source_column(schema, name, "excludedColumns")] = true;
     }
+    plan.columns.reserve(schema.columns.size());
     for (uint32_t i = 0; i < schema.columns.size(); ++i) {
         if (excluded[i]) continue;
         const SourceColumn& column = schema.columns[i];
@@ -268,11 +270,11 @@ TargetType target_type_of(const SourceColumn& column, const SourceSettings& sett
                 "List it in excludedColumns of the table's mapping");
 }
 
-TablePlan make_table_plan(uint32_t id, const TableSchema& schema, const TableMapping& mapping,
-                          const PipeSpec& spec, bool has_time64) {
+TablePlan make_table_plan(uint32_t id, TableSchema schema, const TableMapping& mapping, const PipeSpec& spec,
+                          bool has_time64) {
     TablePlan plan;
     plan.id = id;
-    plan.source = schema;
+    plan.source = std::move(schema);
     plan.target_database = spec.target_database;
     plan.target_table = mapping.target_table;
     plan.engine = mapping.engine;
@@ -283,7 +285,7 @@ TablePlan make_table_plan(uint32_t id, const TableSchema& schema, const TableMap
     plan_sorting_key(plan, mapping);
     if (!mapping.partition_key.empty()) {
         plan.partition_column =
-            schema.columns[source_column(schema, mapping.partition_key, "partitionKey")].name;
+            plan.source.columns[source_column(plan.source, mapping.partition_key, "partitionKey")].name;
     }
     return plan;
 }

@@ -13,7 +13,7 @@
 namespace penstock {
 
 struct TargetColumn {
-    std::string name;
+    SharedText name;
     TargetType type;
     uint32_t source = 0;  ///< index into TablePlan::source.columns
     bool in_key = false;  ///< of a ReplacingMergeTree: a value that a policy would change is an error
@@ -48,8 +48,8 @@ struct TablePlan {
 /// Builds the plan. Throws Error(kFailPipe) naming the table and column when a type is unsupported, an
 /// excluded or sorting-key column does not exist, or a ReplacingMergeTree target would have no key.
 /// `has_time64` says whether the destination has the Time64 type (else TIME becomes DateTime64).
-TablePlan make_table_plan(uint32_t id, const TableSchema& schema, const TableMapping& mapping,
-                          const PipeSpec& spec, bool has_time64);
+TablePlan make_table_plan(uint32_t id, TableSchema schema, const TableMapping& mapping, const PipeSpec& spec,
+                          bool has_time64);
 
 /// The target type of one source column. Throws Error naming the column when it is unsupported.
 TargetType target_type_of(const SourceColumn& column, const SourceSettings& settings, bool has_time64);

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "base/shared_text.h"
+
 namespace penstock {
 
 /// A column's type at the source. The numbers are stored in the catalog: never renumber.
@@ -41,8 +43,8 @@ enum class SourceType : uint8_t {
 };
 
 struct SourceColumn {
-    std::string name;         ///< utf8mb4
-    std::string column_type;  ///< COLUMN_TYPE as the server prints it, e.g. "decimal(10,2) unsigned"
+    SharedText name;         ///< utf8mb4
+    SharedText column_type;  ///< COLUMN_TYPE as the server prints it, e.g. "decimal(10,2) unsigned"
     SourceType type = SourceType::kUnsupported;
     bool is_unsigned = false;
     bool nullable = false;
@@ -53,7 +55,7 @@ struct SourceColumn {
     uint8_t precision = 0;  ///< decimal: 1 to 65
     uint8_t scale = 0;      ///< decimal: 0 to 30
     uint8_t fsp = 0;        ///< fractional second digits, 0 to 6
-    std::string charset;    ///< of char, varchar, text, enum, set; empty elsewhere
+    SharedText charset;     ///< of char, varchar, text, enum, set; empty elsewhere
     std::vector<std::string> labels;  ///< enum and set members in order, utf8mb4
 
     bool operator==(const SourceColumn&) const = default;

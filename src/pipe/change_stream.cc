@@ -259,7 +259,7 @@ class Session {
         size_t block_bytes = batcher.block_bytes();
         Chunk chunk = batcher.take(close);
         size_t bytes = 0;
-        for (const Block& block : chunk.blocks) bytes += block.bytes();
+        for (const Block& block : chunk.blocks) bytes += block.memory();
         ++under_way_;
         return queue_.push({std::move(chunk), block_bytes}, bytes);
     }

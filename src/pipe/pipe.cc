@@ -12,21 +12,21 @@
 namespace penstock {
 
 std::string open_pipe(const PipeSpec& spec, const ClickHouseEndpoint& destination, Catalog& catalog) {
-    const nlohmann::json wanted = to_json(spec);
+    const std::string wanted = to_json(spec).dump();
     if (std::optional<PipeRecord> stored = catalog.find_pipe(spec.name)) {
         if (!stored->service_id.empty()) {
             throw Error(Disposition::kUsage, "run the pipe", "pipe '" + spec.name + "' belongs to a service",
                         "It is run by penstock serve; see penstock pipe start");
         }
         require_compatible(from_json(nlohmann::json::parse(stored->spec_json)), spec);
-        if (stored->spec_json != wanted.dump()) catalog.update_spec(stored->id, wanted.dump());
+        if (stored->spec_json != wanted) catalog.update_spec(stored->id, wanted);
         return stored->id;
     }
     check_new_tables(spec, &destination);
     PipeRecord record;
     record.id = make_uuid();
     record.name = spec.name;
-    record.spec_json = wanted.dump();
+    record.spec_json = wanted;
     record.state = state_name(PipeState::kProvisioning);
     record.state_reason = "created";
     catalog.create_pipe(record);

@@ -1,5 +1,7 @@
 #include "pipe/pipe_check.h"
 
+#include <utility>
+
 #include <spdlog/spdlog.h>
 
 #include "destination/schema.h"
@@ -14,11 +16,11 @@ std::vector<std::pair<std::string, std::string>> source_tables(const PipeSpec& s
     return names;
 }
 
-std::vector<TablePlan> make_plans(const PipeSpec& spec, const std::vector<TableSchema>& schemas,
-                                  bool has_time64) {
+std::vector<TablePlan> make_plans(const PipeSpec& spec, std::vector<TableSchema> schemas, bool has_time64) {
     std::vector<TablePlan> plans;
+    plans.reserve(schemas.size());
     for (uint32_t i = 0; i < schemas.size(); ++i) {
-        plans.push_back(make_table_plan(i, schemas[i], spec.mappings[i], spec, has_time64));
+        plans.push_back(make_table_plan(i, std::move(schemas[i]), spec.mappings[i], spec, has_time64));
     }
     return plans;
 }

@@ -26,8 +26,7 @@ std::vector<const TablePlan*> require_targets(ClickHouseClient& client, const Pi
                                               const std::vector<TablePlan>& plans);
 
 /// One plan per mapping, in order. Throws as make_table_plan does.
-std::vector<TablePlan> make_plans(const PipeSpec& spec, const std::vector<TableSchema>& schemas,
-                                  bool has_time64);
+std::vector<TablePlan> make_plans(const PipeSpec& spec, std::vector<TableSchema> schemas, bool has_time64);
 
 /// (database, table) of each mapping, in order.
 std::vector<std::pair<std::string, std::string>> source_tables(const PipeSpec& spec);

@@ -456,7 +456,7 @@ void check_new_tables(const PipeSpec& spec, const ClickHouseEndpoint* destinatio
     MysqlConnection connection = MysqlConnection::open(spec.source);
     ServerInfo server = read_server_info(connection);
     std::vector<TableSchema> schemas = read_table_schemas(connection, server, source_tables(spec));
-    std::vector<TablePlan> plans = make_plans(spec, schemas, has_time64);
+    std::vector<TablePlan> plans = make_plans(spec, std::move(schemas), has_time64);
     for (const TablePlan& plan : plans) {
         if (plan.partition_column.empty()) continue;
         require_partition_column(connection, plan.source, plan.partition_column);

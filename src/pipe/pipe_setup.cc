@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -59,6 +60,8 @@ std::function<TableOptions(const TablePlan&)> target_options(size_t tables, cons
     };
 }
 
+constexpr size_t kMappingsAtOnce = 500;
+
 struct Definitions {
     std::vector<TableSchema> schemas;
     Position position;  // of the log, at which the schemas are in force
@@ -103,18 +106,23 @@ std::string identity(const TableMapping& mapping) {
 }  // namespace
 
 PipeSpec recorded_spec(const Catalog& catalog, const std::string& id, const PipeSpec& described) {
-    nlohmann::json mappings = nlohmann::json::array();
-    for (const TableRecord& table : catalog.tables(id)) {
-        mappings.push_back(nlohmann::json::parse(table.mapping_json));
-    }
     PipeSpec spec = described;
-    spec.mappings = mappings_from_json(mappings);
+    spec.mappings.clear();
+    nlohmann::json some = nlohmann::json::array();  // as JSON they take ten times the memory
+    auto take = [&] {
+        std::ranges::move(mappings_from_json(std::exchange(some, nlohmann::json::array())),
+                          std::back_inserter(spec.mappings));
+    };
+    for (const TableRecord& table : catalog.tables(id)) {
+        some.push_back(nlohmann::json::parse(table.mapping_json));
+        if (some.size() == kMappingsAtOnce) take();
+    }
+    take();
     return spec;
 }
 
-std::vector<TablePlan> load_plans(const Catalog& catalog, const std::string& id, const PipeSpec& described,
+std::vector<TablePlan> load_plans(const Catalog& catalog, const std::string& id, const PipeSpec& spec,
                                   bool has_time64) {
-    PipeSpec spec = recorded_spec(catalog, id, described);
     if (spec.mappings.empty()) {
         throw Error(Disposition::kUsage, "read the catalog", "pipe '" + spec.name + "' is not set up yet",
                     "Start it first");
@@ -123,7 +131,7 @@ std::vector<TablePlan> load_plans(const Catalog& catalog, const std::string& id,
     for (SchemaRecord& record : catalog.schemas(id)) {  // the newest of a table comes last
         schemas.at(record.table_index) = std::move(record.schema);
     }
-    return make_plans(spec, schemas, has_time64);
+    return make_plans(spec, std::move(schemas), has_time64);
 }
 
 MappingIndex::MappingIndex(const std::vector<TableMapping>& mappings) {
@@ -153,7 +161,7 @@ bool set_up_tables(PipeContext& context, const std::vector<TableMapping>& mappin
     spec.mappings = mappings;
     Definitions found = read_definitions(context, spec);
     auto first_index = static_cast<uint32_t>(catalog.tables(context.pipe_id).size());
-    std::vector<TablePlan> plans = make_plans(spec, found.schemas, has_time64);
+    std::vector<TablePlan> plans = make_plans(spec, std::move(found.schemas), has_time64);
 
     ClickHouseClient client(context.destination);
     std::string mark;
@@ -186,7 +194,7 @@ bool set_up_tables(PipeContext& context, const std::vector<TableMapping>& mappin
         if (joining == Joining::kLater) record.joined_position = found.position;
         if (plans[i].engine != TableEngine::kNull) record.target_uuid = made[record.target_table].uuid;
         tables.push_back(std::move(record));
-        schemas.push_back({first_index + i, found.position, plans[i].source});
+        schemas.push_back({first_index + i, found.position, std::move(plans[i].source)});
     }
     if (joining != Joining::kLater) {
         catalog.put_source_identity(context.pipe_id, context.source_info.identity());

@@ -20,8 +20,9 @@ namespace penstock {
 /// or an intake), in their order.
 PipeSpec recorded_spec(const Catalog& catalog, const std::string& id, const PipeSpec& described);
 
-/// The plans of these tables, from their recorded schemas. Throws Error(kUsage) when there are none yet.
-std::vector<TablePlan> load_plans(const Catalog& catalog, const std::string& id, const PipeSpec& described,
+/// The plans of these tables, from their recorded schemas. `spec`: of recorded_spec. Throws Error(kUsage)
+/// when there are none yet.
+std::vector<TablePlan> load_plans(const Catalog& catalog, const std::string& id, const PipeSpec& spec,
                                   bool has_time64);
 
 /// Mappings found by their source and target: of a pipe that may have thousands.

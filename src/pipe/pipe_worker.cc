@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <malloc.h>
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
@@ -332,7 +333,9 @@ void PipeWorker::start_flow(bool may_fail) {
     if (flow_) return;
     const std::vector<TableRecord> tables = catalog_.tables(pipe_id_);
     if (tables.empty() || all_stopped(tables)) return;
-    flow_ = std::make_unique<Flow>(context_of(pipe_id_), catalog_.snapshot_high_position(pipe_id_), false);
+    PipeContext context = context_of(pipe_id_);
+    malloc_trim(0);  // what setup and load have freed: the flow's threads take theirs elsewhere
+    flow_ = std::make_unique<Flow>(std::move(context), catalog_.snapshot_high_position(pipe_id_), false);
     if (!may_fail) flow_->on_failure(flow_failed_);
 }
 
@@ -505,7 +508,7 @@ PipeContext PipeWorker::context_of(const std::string& id) {
     PipeContext context = base_context(id);
     context.spec = recorded_spec(catalog_, id, spec_);
     if (context.spec.mappings.empty()) return context;
-    context.plans = load_plans(catalog_, id, spec_, has_time64_);
+    context.plans = load_plans(catalog_, id, context.spec, has_time64_);
     MysqlConnection connection = MysqlConnection::open(spec_.source);
     context.source_info = read_server_info(connection);
     return context;

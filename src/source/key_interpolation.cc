@@ -124,7 +124,7 @@ std::vector<Wide> between(Wide first, Wide last, uint64_t pieces) {
 /// The characters of a string in hexadecimal, from digit `begin` on.
 std::vector<std::string> split(const SourceColumn& column, const std::string& hex, size_t begin,
                                size_t limit) {
-    const bool utf8 = column.charset.starts_with("utf8");
+    const bool utf8 = column.charset.str().starts_with("utf8");
     std::vector<std::string> characters;
     while (begin < hex.size() && characters.size() < limit) {
         size_t bytes = 1;

@@ -360,14 +360,18 @@ void read_some(MysqlConnection& connection, const ServerInfo& info, std::span<co
     Facts facts;
     for (const auto& [database, names] : by_database) read_database(connection, info, database, names, facts);
 
-    std::map<TableName, Facts::Table*> known;
+    struct Known {
+        Facts::Table* table;
+        std::optional<size_t> place;  // in `schemas`, where its definition has gone
+    };
+    std::map<TableName, Known> known;
     const bool fold = info.lower_case_table_names != 0;
     auto spelled = [&](const TableName& name) {
         return fold ? TableName{lower(name.first), lower(name.second)} : name;
     };
     for (auto& [name, table] : facts.tables) {
         choose_key(table);
-        known[spelled(name)] = &table;
+        known[spelled(name)] = {&table, std::nullopt};
     }
     for (const TableName& name : tables) {
         auto found = known.find(spelled(name));
@@ -376,7 +380,8 @@ void read_some(MysqlConnection& connection, const ServerInfo& info, std::span<co
                    "Check database and table name, then: GRANT SELECT ON " +
                        quote_table(name.first, name.second) + " TO the user of the pipe");
         }
-        const Facts::Table& table = *found->second;
+        Facts::Table& table = *found->second.table;
+        std::optional<size_t>& place = found->second.place;
         if (table.type == "SYSTEM VERSIONED") {
             refuse(connection, name,
                    "system-versioned tables are not supported: their log holds old rows too",
@@ -386,10 +391,14 @@ void read_some(MysqlConnection& connection, const ServerInfo& info, std::span<co
             refuse(connection, name, "it is a " + table.type + ", not a table: it has no changes in the log",
                    "Map the tables under it");
         }
-        schemas.push_back(table.schema);
-        for (SourceColumn& column : schemas.back().columns) {
-            read_doubtful_labels(connection, schemas.back(), column);
+        if (place) {  // asked for twice
+            schemas.push_back(schemas[*place]);
+            continue;
         }
+        place = schemas.size();
+        TableSchema& schema = schemas.emplace_back(std::move(table.schema));
+        schema.columns.shrink_to_fit();
+        for (SourceColumn& column : schema.columns) read_doubtful_labels(connection, schema, column);
     }
 }
 
