@@ -90,6 +90,17 @@ TEST_F(ChangeBatcherTest, ATableFillsSeveralBlocksOfAChunk) {
     }
 }
 
+TEST_F(ChangeBatcherTest, ARowInEachOfManyTablesCountsWhatItsBlockTakes) {
+    ChangeBatcher batcher = make({}, Block(orders_).memory() + Block(items_).memory());
+    FakeLog log(batcher);
+    log.insert(11, "orders", {1});
+    EXPECT_FALSE(batcher.budget_reached());
+    log.insert(12, "items", {2});
+    EXPECT_TRUE(batcher.budget_reached());
+    batcher.take(true);
+    EXPECT_FALSE(batcher.budget_reached());
+}
+
 TEST_F(ChangeBatcherTest, ABatchHasOneByteBudgetThatItsReplayCutsBy) {
     const size_t kLarge = 1 << 20, kSmall = 2 * Block(orders_).memory() + 80;
     auto rows = [](FakeLog& log) {
