@@ -25,6 +25,7 @@ TEST(SharedText, IsMadeByManyThreads) {
     std::vector<std::vector<const std::string*>> found(4);
     {
         std::vector<std::jthread> threads;
+        threads.reserve(found.size());
         for (auto& mine : found) {
             threads.emplace_back([&mine] {
                 for (int i = 0; i < kTexts; ++i)

@@ -55,7 +55,7 @@ class FakeLog {
         uuid_.uuid[15] = 7;
         feed(RotateEvent{"binlog.000001", 4, true}, EventHeader::kArtificial);
     }
-    void feed(Event event, uint16_t flags = 0) {
+    void feed(const Event& event, uint16_t flags = 0) {
         EventHeader header;
         header.timestamp = 1'700'000'000;
         header.size = 100;
@@ -89,14 +89,14 @@ class FakeLog {
         return event;
     }
     /// What is read again when an XA COMMIT wants it: a table map and a row each.
-    void feed_prepared(std::string_view table, std::vector<int32_t> ids) {
+    void feed_prepared(std::string_view table, const std::vector<int32_t>& ids) {
         batcher_.feed_prepared(map_event(77, table));
         for (int32_t id : ids)
             batcher_.feed_prepared(rows_event(77, RowsEvent::Kind::kInsert, image(id, "x")));
     }
     void forget() { kept_.clear(); }  ///< the bytes of the events so far
     std::string_view keep(std::string text) { return kept_.emplace_back(std::move(text)); }
-    void insert(uint64_t gno, std::string_view table, std::vector<int32_t> ids) {
+    void insert(uint64_t gno, std::string_view table, const std::vector<int32_t>& ids) {
         gtid(gno);
         query("BEGIN");
         map(9, table);
