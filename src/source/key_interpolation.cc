@@ -171,6 +171,11 @@ std::vector<std::string> KeyInterpolation::guesses(uint64_t pieces,
     return literals;
 }
 
+bool KeyInterpolation::guesses_ascend() const {
+    return column_.type == SourceType::kDecimal ||
+           (column_.type >= SourceType::kTinyInt && column_.type <= SourceType::kBigInt);
+}
+
 std::vector<std::string> KeyInterpolation::string_guesses(uint64_t pieces,
                                                           const std::vector<uint64_t>& ranks) const {
     // The digits: 0 is the end of the string, then one for each rank, which any of its characters stands for.

@@ -28,6 +28,9 @@ class KeyInterpolation {
     /// no more: a collation can order strings otherwise than by their characters.
     std::vector<std::string> guesses(uint64_t pieces, const std::vector<uint64_t>& ranks) const;
 
+    /// Guesses ascend as the server compares them: integers and decimals, whose order is that of numbers.
+    bool guesses_ascend() const;
+
   private:
     using Characters = std::vector<std::string>;  // each in hexadecimal
 

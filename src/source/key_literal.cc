@@ -50,16 +50,16 @@ Form form_of(const SourceColumn& column) {
 std::string compare(const std::vector<const SourceColumn*>& key, const KeyBound& bound, const char* strict,
                     const char* last) {
     std::string sql;
-    for (size_t i = key.size(); i-- > 0;) {
+    for (size_t i = bound.size(); i-- > 0;) {
         const std::string name = quote_identifier(key[i]->name);
-        if (i + 1 == key.size()) {
+        if (i + 1 == bound.size()) {
             sql = name + " " + last + " " + bound[i];
         } else {
             sql = "(" + name + " " + strict + " " + bound[i] + " OR (" + name + " = " + bound[i] + " AND " +
                   sql + "))";
         }
     }
-    if (key.size() == 1) return sql;
+    if (bound.size() == 1) return sql;
     return quote_identifier(key[0]->name) + " " + strict + "= " + bound[0] + " AND " + sql;
 }
 

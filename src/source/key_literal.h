@@ -21,7 +21,7 @@ std::string key_expression(const SourceColumn& column);
 /// what key_expression gives.
 std::string key_literal(const SourceColumn& column, const std::string& value);
 
-/// A boundary: one literal per key column.
+/// A boundary: one literal per key column, or for the first ones only, and at least one.
 using KeyBound = std::vector<std::string>;
 
 /// Rows at or after (before, strictly after) the bound in the order of the key columns. Of one column:

@@ -65,8 +65,9 @@ class KeySpace {
     std::vector<KeyBound> keys_near(const KeyBound& first, const KeyBound& last, size_t column,
                                     const std::vector<std::string>& guesses);
 
-    /// The optimizer's estimates of the rows from `first` to the first of `cuts` (as keys_near gave them),
-    /// between each two of them, and from the last one to `last`: two dives into the index each.
+    /// The optimizer's estimates of the rows from `first` to the first of `cuts`, between each two of them,
+    /// and from the last one to `last`: two dives into the index each. The cuts ascend in `column`, and are
+    /// equal to `first` before it.
     std::vector<uint64_t> estimates(const KeyBound& first, const KeyBound& last, size_t column,
                                     const std::vector<KeyBound>& cuts);
 

@@ -302,6 +302,29 @@ TEST_P(PartitionPlannerTest, KeysAreCutWithoutBeingRead) {
     }
 }
 
+TEST_P(PartitionPlannerTest, NumbersAreCutWithoutLookingAKeyUp) {
+    constexpr uint64_t kRows = 5000;
+    make_numbers(kRows);
+    for (const char* key : {"k", "a, k", "k, a"}) {
+        SCOPED_TRACE(key);
+        sql("DROP TABLE IF EXISTS t");
+        sql("CREATE TABLE t (rid INT NOT NULL, a INT, k DECIMAL(12,2), PRIMARY KEY (" + std::string(key) +
+            "))");
+        sql("INSERT INTO t SELECT n, 7, n * 11.5 - 20000 FROM numbers");
+        sql("ANALYZE TABLE t");
+        const TableSchema schema = schema_of("t");
+        set_counted_rows_for_tests(1000);
+        const uint64_t before = status("Questions");
+        plan_partitions(*connection_, schema, "", 100);
+        // The estimate, the index, the first and the last keys, the pieces; and the question itself.
+        EXPECT_EQ(status("Questions") - before, 6u);
+        const auto partitions = check_cover("t", 100);
+        set_counted_rows_for_tests(0);
+        EXPECT_GE(partitions.size(), kRows / 100 / 2);
+        EXPECT_LE(partitions.size(), kRows / 100 * 2);
+    }
+}
+
 TEST_P(PartitionPlannerTest, AnIndexOfTwoDirectionsGivesNoOrder) {
     make_numbers(20'000);
     sql("CREATE TABLE t (rid BIGINT NOT NULL, a INT, b INT, PRIMARY KEY (a, b DESC))");
