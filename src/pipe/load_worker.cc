@@ -15,10 +15,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// An INSERT becomes one part. About as many rows as ClickHouse gathers by itself: it begins to merge at the
+// An INSERT becomes one part. As many rows as ClickHouse gathers by itself: it begins to merge at the
 // sixth part, and that is more work than to write them.
 constexpr uint64_t kInsertRows = 1'000'000;
-constexpr size_t kInsertBytes = size_t{128} << 20;
+constexpr size_t kInsertBytes = size_t{256} << 20;
 // A source that gives no rows for so long ends the INSERT: ClickHouse drops a connection silent for 30 s.
 constexpr milliseconds kPatience{5000};
 constexpr size_t kRowsBetweenWaits = 256, kBytesBetweenWaits = size_t{64} << 10;
