@@ -106,9 +106,11 @@ KeyBound KeySpace::bound(const KeyText& text) const {
 }
 
 std::optional<KeyBound> KeySpace::step(const KeyRange& range, uint64_t rows) {
-    // Strictly after: a value that more rows share than a partition holds cannot stop the walk.
-    const auto found = keys("SELECT " + expressions_ + from_ + forced_index() + where(range, true) +
-                            order("") + " LIMIT 1 OFFSET " + std::to_string(range.from ? rows - 1 : rows));
+    // Strictly after: a value that more rows share than a partition holds cannot stop the walk. Not where the
+    // bound has only the first columns: all rows that begin so are still to come.
+    const bool strictly = range.from && range.from->size() == key_.size();
+    const auto found = keys("SELECT " + expressions_ + from_ + forced_index() + where(range, strictly) +
+                            order("") + " LIMIT 1 OFFSET " + std::to_string(strictly ? rows - 1 : rows));
     if (found.empty()) return std::nullopt;
     return bound(found[0]);
 }

@@ -270,6 +270,7 @@ TEST_P(PartitionPlannerTest, KeysAreCutWithoutBeingRead) {
          "'Shop', n % 2, n"},
         {"one date and numbers", "d, k", "d DATE, k INT", "'2024-02-29', n * 5"},
         {"no key that is guessed", "k", "k DOUBLE", "n * 1.5", true},
+        {"tenant and no key that is guessed", "a, k", "a INT, k DOUBLE", "n % 3, n * 1.5", true},
     };
     int number = 0;
     for (const Case& c : cases) {
