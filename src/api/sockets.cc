@@ -1,11 +1,12 @@
 #include "api/sockets.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <memory>
 #include <optional>
-#include <vector>
+#include <span>
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -62,13 +63,14 @@ ListenSocket listen_on(const std::string& address) {
     std::string port = std::to_string(parsed->port);
     bool all = host.empty();
     // One socket of IPv6 takes IPv4 connections too, where the machine has IPv6 at all.
+    const std::array<const char*, 2> names{all ? "::" : host.c_str(), "0.0.0.0"};
     int error = 0;
-    for (const std::string& name : all ? std::vector<std::string>{"::", "0.0.0.0"} : std::vector{host}) {
+    for (const char* name : std::span(names).first(all ? 2 : 1)) {
         addrinfo hints{};
         hints.ai_socktype = SOCK_STREAM;
         hints.ai_flags = AI_PASSIVE;
         addrinfo* list = nullptr;
-        if (int code = ::getaddrinfo(name.c_str(), port.c_str(), &hints, &list); code != 0) {
+        if (int code = ::getaddrinfo(name, port.c_str(), &hints, &list); code != 0) {
             refuse(address, ::gai_strerror(code));
         }
         std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> found(list, ::freeaddrinfo);

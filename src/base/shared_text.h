@@ -9,7 +9,8 @@
 namespace penstock {
 
 /// A text that is never changed, as small as a pointer: equal ones are one and the same. It is kept until the
-/// process ends, so this is for words of a vocabulary, not for data. Any thread.
+/// process ends, so this is for words of a vocabulary, not for data: a column's name, each form of its type
+/// that was seen. Any thread.
 class SharedText {
   public:
     SharedText() = default;

@@ -40,6 +40,21 @@ TEST_F(ChangeBatcherTest, TablesThatAlwaysHaveAnotherIdAreForgotten) {
     EXPECT_LT(mallinfo2().uordblks, before + (size_t{4} << 20));
 }
 
+TEST_F(ChangeBatcherTest, MapsAreKeptUntilTheirStatementEnds) {
+    ChangeBatcher batcher = make();
+    FakeLog log(batcher);
+    log.gtid(11);
+    log.query("BEGIN");
+    log.map(1, "orders");
+    for (uint64_t id = 2; id < 3000; ++id)
+        log.map(id, "unmapped");  // of one statement that names many tables
+    RowsEvent rows = log.rows_event(1, RowsEvent::Kind::kInsert, image(1, "a"));
+    rows.statement_end = false;
+    log.feed(rows);
+    log.feed(rows);
+    EXPECT_EQ(batcher.open_rows(), 2u);
+}
+
 TEST_F(ChangeBatcherTest, VersionsFollowTheStreamAcrossTables) {
     ChangeBatcher batcher = make();
     FakeLog log(batcher);
@@ -66,7 +81,7 @@ TEST_F(ChangeBatcherTest, VersionsFollowTheStreamAcrossTables) {
 TEST_F(ChangeBatcherTest, ATableFillsSeveralBlocksOfAChunk) {
     // Two rows are more than half of the budget, four more than all of it.
     auto cut = [&] {
-        ChangeBatcher batcher = make({}, 2 * Block(orders_).memory() + 4 * 20);
+        ChangeBatcher batcher = make({}, 2 * columns_memory(orders_) + 4 * 20);
         FakeLog log(batcher);
         for (uint64_t gno = 11; !batcher.budget_reached(); ++gno)
             log.insert(gno, "orders", {static_cast<int>(gno)});
@@ -91,7 +106,7 @@ TEST_F(ChangeBatcherTest, ATableFillsSeveralBlocksOfAChunk) {
 }
 
 TEST_F(ChangeBatcherTest, ARowInEachOfManyTablesCountsWhatItsBlockTakes) {
-    ChangeBatcher batcher = make({}, Block(orders_).memory() + Block(items_).memory());
+    ChangeBatcher batcher = make({}, columns_memory(orders_) + columns_memory(items_));
     FakeLog log(batcher);
     log.insert(11, "orders", {1});
     EXPECT_FALSE(batcher.budget_reached());
@@ -102,7 +117,7 @@ TEST_F(ChangeBatcherTest, ARowInEachOfManyTablesCountsWhatItsBlockTakes) {
 }
 
 TEST_F(ChangeBatcherTest, ABatchHasOneByteBudgetThatItsReplayCutsBy) {
-    const size_t kLarge = 1 << 20, kSmall = 2 * Block(orders_).memory() + 80;
+    const size_t kLarge = 1 << 20, kSmall = 2 * columns_memory(orders_) + 80;
     auto rows = [](FakeLog& log) {
         for (uint64_t gno = 11; gno < 31; ++gno) log.insert(gno, "orders", {static_cast<int>(gno)});
     };

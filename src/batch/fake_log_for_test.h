@@ -123,6 +123,8 @@ class ChangeBatcherTest : public testing::Test {
         StreamPoint start{Position(GtidSet::parse(std::string(kUuid) + ":1-10")), 101, 5};
         return ChangeBatcher({{&orders_, loaded}, {&items_, {}}}, start, block_bytes, replay, false);
     }
+    /// What Block::memory() counts for the columns themselves.
+    static size_t columns_memory(const TablePlan& plan) { return plan.columns.size() * Block::kColumnMemory; }
     static std::vector<uint64_t> versions(const Block& block) {
         std::vector<uint64_t> out;
         for (uint64_t i = 0; i < block.rows; ++i) out.push_back(load_le<8>(block.version.data() + 8 * i));

@@ -60,6 +60,28 @@ TEST_F(ChangeBatcherTest, ASavepointBehindRowsThatWereHandedOverTakesBackWhatFol
     EXPECT_EQ(chunk.counts[0].inserted, 2u);
 }
 
+// A replay does not see the batch before, and has to cut chunks where they were cut.
+TEST_F(ChangeBatcherTest, RowsTakenBackInTheBatchBeforeDoNotCount) {
+    const size_t budget = 4 * columns_memory(orders_);
+    auto rows_of_a_chunk = [](ChangeBatcher& batcher, FakeLog& log) {
+        for (uint64_t gno = 20; !batcher.budget_reached(); ++gno) log.insert(gno, "orders", {1});
+        return batcher.open_rows();
+    };
+    ChangeBatcher fresh = make({}, budget);
+    FakeLog fresh_log(fresh);
+    ChangeBatcher used = make({}, budget);
+    FakeLog log(used);
+    log.gtid(11);
+    log.query("BEGIN");
+    log.query("SAVEPOINT a");
+    log.map(9, "orders");
+    log.rows(9, RowsEvent::Kind::kInsert, image(2, "a"));
+    log.query("ROLLBACK TO a");
+    log.feed(XidEvent{1});
+    used.take(true);
+    EXPECT_EQ(rows_of_a_chunk(used, log), rows_of_a_chunk(fresh, fresh_log));
+}
+
 TEST_F(ChangeBatcherTest, RowsThatCannotBeTakenBackStopTheirTable) {
     for (const char* end : {"ROLLBACK", "ROLLBACK TO a"}) {
         ChangeBatcher batcher = make();

@@ -117,8 +117,8 @@ struct Block {
     size_t bytes() const;     ///< of all columns; O(columns)
     size_t capacity() const;  ///< bytes of memory that it holds
     /// What budgets count: bytes() and what the columns take however few rows they have, which is most of it
-    /// where each of thousands of tables has one.
-    size_t memory() const { return bytes() + columns.size() * kColumnMemory; }
+    /// where each of thousands of tables has one. A function of the rows, as chunks are cut by it.
+    size_t memory() const { return rows == 0 ? 0 : bytes() + columns.size() * kColumnMemory; }
     static constexpr size_t kColumnMemory = 128;  // the column, and the least that two buffers are
     void clear();                                 ///< keeps the memory
 

@@ -18,7 +18,7 @@ using std::chrono::milliseconds;
 // An INSERT becomes one part. As many rows as ClickHouse gathers by itself: it begins to merge at the
 // sixth part, and that is more work than to write them.
 constexpr uint64_t kInsertRows = 1'000'000;
-constexpr size_t kInsertBytes = size_t{256} << 20;
+constexpr size_t kInsertBytes = size_t{256} << 20, kFewestInsertBytes = size_t{4} << 20;
 // A source that gives no rows for so long ends the INSERT: ClickHouse drops a connection silent for 30 s.
 constexpr milliseconds kPatience{5000};
 constexpr size_t kRowsBetweenWaits = 256, kBytesBetweenWaits = size_t{64} << 10;
@@ -55,7 +55,6 @@ struct LoadWorker::Insert {
         rows += piece.block.rows;
         bytes += piece.block.bytes();
     }
-    bool is_full() const { return rows >= kInsertRows || bytes >= kInsertBytes; }
 };
 
 void append_row(const TextRowDecoder& decoder, const RowStream& stream, Block& block) {
@@ -76,7 +75,8 @@ LoadWorker::LoadWorker(PipeContext& context, LoadLinks& links, const TablePlan& 
       version_(version),
       limit_(limit),
       take_(std::move(take)),
-      pool_(pool_bytes(load_block_bytes(context))) {}
+      pool_(pool_bytes(load_block_bytes(context))),
+      insert_bytes_(kInsertBytes) {}
 
 void LoadWorker::run(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
@@ -123,6 +123,7 @@ void LoadWorker::attempt(const std::stop_token& stop) {
                 insert(std::move(*piece), queue, stop);
             }
         } catch (...) {
+            insert_bytes_ = std::max(insert_bytes_ / 2, kFewestInsertBytes);
             reading.request_stop();
             queue.cancel();
             throw;
@@ -240,7 +241,8 @@ void LoadWorker::insert(Piece first, Queue& queue, const std::stop_token& stop) 
                 piece.reset();
             }
             if (!piece) {
-                if (insert.is_full() || stop.stop_requested()) return nullptr;
+                const bool full = insert.rows >= kInsertRows || insert.bytes >= insert_bytes_;
+                if (full || stop.stop_requested()) return nullptr;
                 piece = queue.pop_for(kPatience);
                 fresh = false;
             }
@@ -257,7 +259,7 @@ void LoadWorker::insert(Piece first, Queue& queue, const std::stop_token& stop) 
     request.next = [&frame] { return frame.next(); };
     request.distinct_keys = true;
     request.part_rows = 2 * kInsertRows;
-    request.part_bytes = 4 * kInsertBytes;
+    request.part_bytes = 4 * kInsertBytes;  // more than an INSERT has
     std::optional<uint64_t> written = links_.client.insert_stream(request);
     links_.client.require_written(written, insert.rows,
                                   "insert into " + request.database + "." + request.table);

@@ -47,7 +47,8 @@ struct LoadLinks {
 /// For targets that converge by versions: rows that are sent again, after an attempt that failed, change
 /// nothing there. Two threads: one reads and decodes, one encodes and sends. An INSERT goes on over blocks
 /// and partitions until it has the rows of a part that suits ClickHouse; a partition is done when the INSERT
-/// with its last block is acknowledged. Holds at most three blocks of load_block_bytes().
+/// with its last block is acknowledged. After an INSERT that failed they are smaller: ClickHouse may lack the
+/// memory for them. Holds at most three blocks of load_block_bytes().
 class LoadWorker {
   public:
     /// The next partition that nobody has taken; null: none is left. Called from the reading thread.
@@ -95,6 +96,7 @@ class LoadWorker {
         AdjustedCounts adjusted;
     };
     std::vector<const PartitionRecord*> finished_;
+    size_t insert_bytes_;
     Finished open_;  ///< acknowledged of the partition whose end has not come yet
     Backoff backoff_{std::chrono::milliseconds(500), std::chrono::milliseconds(30'000)};
 };

@@ -316,13 +316,17 @@ TEST_P(PartitionPlannerTest, NumbersAreCutWithoutLookingAKeyUp) {
         const TableSchema schema = schema_of("t");
         set_counted_rows_for_tests(1000);
         const uint64_t before = status("Questions");
-        plan_partitions(*connection_, schema, "", 100);
+        const auto partitions = plan_partitions(*connection_, schema, "", 100);
         // The estimate, the index, the first and the last keys, the pieces; and the question itself.
         EXPECT_EQ(status("Questions") - before, 6u);
-        const auto partitions = check_cover("t", 100);
         set_counted_rows_for_tests(0);
         EXPECT_GE(partitions.size(), kRows / 100 / 2);
         EXPECT_LE(partitions.size(), kRows / 100 * 2);
+        uint64_t rows = 0;
+        for (const Partition& p : partitions) {
+            rows += std::stoull(*connection_->query_value("SELECT COUNT(*) FROM t WHERE " + p.predicate));
+        }
+        EXPECT_EQ(rows, kRows);
     }
 }
 
@@ -357,7 +361,7 @@ TEST_P(PartitionPlannerTest, AnIndexThatTheOptimizerDoesNotUseIsNotChosen) {
     set_counted_rows_for_tests(100);
     const uint64_t read_before = status("Handler_read_next");
     const auto partitions = plan_partitions(*connection_, schema, "", 100);
-    EXPECT_LT(status("Handler_read_next") - read_before, 1000u);  // keys near guesses, not all in order
+    EXPECT_LT(status("Handler_read_next") - read_before, 1000u);  // a few keys, not all in order
     EXPECT_GE(partitions.size(), 10u);
     expect_each_row_once("t", partitions);
     EXPECT_EQ(check_cover("t", 100).size(), 20u);
