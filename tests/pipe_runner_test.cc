@@ -2,6 +2,8 @@
 
 #include "pipe/pipe_runner.h"
 
+#include <functional>
+#include <optional>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -17,81 +19,80 @@ namespace {
 
 using namespace test;
 
-TEST(PipeRunner, ASourceThatDoesNotAnswerIsWaitedForInProvisioning) {
-    TemporaryDirectory directory;
-    Catalog catalog(directory.path() + "/catalog.sqlite");
-    PipeSpec spec;
-    spec.name = "away";
-    spec.source = source_endpoint("MARIADB");
-    spec.source.port = 1;  // nobody listens there
-    spec.target_database = "away";
-    TableMapping& mapping = spec.mappings.emplace_back();
-    mapping.source_database = "shop";
-    mapping.source_table = mapping.target_table = "t";
-    PipeRecord record;
-    record.id = make_uuid();
-    record.name = spec.name;
-    record.spec_json = to_json(spec).dump();
-    record.state = "Provisioning";
-    record.state_reason = "created";
-    catalog.create_pipe(record);
-
-    RunnerEnvironment environment;
-    environment.catalog = &catalog;
-    environment.destination = [] { return clickhouse_endpoint(); };
-    PipeRunner runner(environment, record.id, spec.source.password);
-    runner.take_up();
-    while (runner.progress().trouble().empty() && runner.state() == PipeState::kProvisioning) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));  // between two looks
+class PipeRunnerTest : public testing::Test {
+  protected:
+    PipeRunnerTest() {
+        spec_.name = "pipe";
+        spec_.source = source_endpoint("MARIADB");
     }
-    EXPECT_EQ(runner.state(), PipeState::kProvisioning) << catalog.transitions(record.id).back().reason;
-    EXPECT_NE(runner.progress().trouble().find("connect"), std::string::npos) << runner.progress().trouble();
+    /// MariaDB's table `database`.t, into a database of the same name.
+    void map_table(const std::string& database) {
+        spec_.target_database = database;
+        TableMapping& mapping = spec_.mappings.emplace_back();
+        mapping.source_database = database;
+        mapping.source_table = mapping.target_table = "t";
+    }
+    void take_up() {
+        PipeRecord record;
+        record.id = id_;
+        record.name = spec_.name;
+        record.spec_json = to_json(spec_).dump();
+        record.state = "Provisioning";
+        record.state_reason = "created";
+        catalog_.create_pipe(record);
+        RunnerEnvironment environment;
+        environment.catalog = &catalog_;
+        environment.destination = [this] { return destination_; };
+        runner_.emplace(environment, id_, spec_.source.password);
+        runner_->take_up();
+    }
+    void wait_until(const std::function<bool()>& condition) {
+        while (!condition()) std::this_thread::sleep_for(std::chrono::milliseconds(5));  // between two looks
+    }
+
+    std::string reason() const { return catalog_.transitions(id_).back().reason; }
+
+    TemporaryDirectory directory_;
+    Catalog catalog_{directory_.path() + "/catalog.sqlite"};
+    const std::string id_ = make_uuid();
+    PipeSpec spec_;
+    ClickHouseEndpoint destination_ = clickhouse_endpoint();
+    std::optional<PipeRunner> runner_;
+};
+
+TEST_F(PipeRunnerTest, ASourceThatDoesNotAnswerIsWaitedForInProvisioning) {
+    spec_.source.port = 1;  // nobody listens there
+    map_table("away");
+    take_up();
+    wait_until([&] {
+        return !runner_->progress().trouble().empty() || runner_->state() != PipeState::kProvisioning;
+    });
+    EXPECT_EQ(runner_->state(), PipeState::kProvisioning) << reason();
+    EXPECT_NE(runner_->progress().trouble().find("connect"), std::string::npos)
+        << runner_->progress().trouble();
 }
 
-TEST(PipeRunner, InsertsThatAreTooLargeForClickHouseAreMadeSmaller) {
+TEST_F(PipeRunnerTest, InsertsThatAreTooLargeForClickHouseAreMadeSmaller) {
     const std::string database = "penstock_small_memory_" + std::to_string(getpid());
-    SourceEndpoint source = source_endpoint("MARIADB");
-    MysqlConnection connection = MysqlConnection::open(source);
+    MysqlConnection connection = MysqlConnection::open(spec_.source);
     connection.execute("CREATE DATABASE " + database);
     connection.execute("USE " + database);
-    connection.execute("CREATE TABLE " + database +
-                       ".t (id INT PRIMARY KEY, v VARCHAR(600) NOT NULL) CHARACTER SET ascii");
-    connection.execute("INSERT INTO " + database +
-                       ".t SELECT seq, REPEAT(MD5(seq), 15) FROM seq_1_to_400000");
-    ClickHouseEndpoint destination = clickhouse_endpoint();
-    ClickHouseClient client(destination);
+    connection.execute("CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(600) NOT NULL) CHARACTER SET ascii");
+    connection.execute("INSERT INTO t SELECT seq, REPEAT(MD5(seq), 15) FROM seq_1_to_400000");
+    ClickHouseClient client(destination_);
     client.query("CREATE DATABASE " + database);
-    destination.insert_settings = {{"max_memory_usage", "150000000"}};
+    destination_.insert_settings = {{"max_memory_usage", "150000000"}};
 
-    TemporaryDirectory directory;
-    Catalog catalog(directory.path() + "/catalog.sqlite");
-    PipeSpec spec;
-    spec.name = "large";
-    spec.source = source;
-    spec.settings.mode = ReplicationMode::kSnapshot;
-    spec.settings.initial_load_parallelism = 1;
-    spec.target_database = database;
-    TableMapping& mapping = spec.mappings.emplace_back();
-    mapping.source_database = database;
-    mapping.source_table = mapping.target_table = "t";
-    PipeRecord record;
-    record.id = make_uuid();
-    record.name = spec.name;
-    record.spec_json = to_json(spec).dump();
-    record.state = "Provisioning";
-    record.state_reason = "created";
-    catalog.create_pipe(record);
-    RunnerEnvironment environment;
-    environment.catalog = &catalog;
-    environment.destination = [&] { return destination; };
-    PipeRunner runner(environment, record.id, spec.source.password);
-    runner.take_up();
+    spec_.settings.mode = ReplicationMode::kSnapshot;
+    spec_.settings.initial_load_parallelism = 1;
+    map_table(database);
+    take_up();
     std::string trouble;
-    while (runner.state() != PipeState::kCompleted && runner.state() != PipeState::kFailed) {
-        if (trouble.empty()) trouble = runner.progress().trouble();
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));  // between two looks
-    }
-    EXPECT_EQ(runner.state(), PipeState::kCompleted) << catalog.transitions(record.id).back().reason;
+    wait_until([&] {
+        if (trouble.empty()) trouble = runner_->progress().trouble();
+        return runner_->state() == PipeState::kCompleted || runner_->state() == PipeState::kFailed;
+    });
+    EXPECT_EQ(runner_->state(), PipeState::kCompleted) << reason();
     EXPECT_NE(trouble.find("memory limit exceeded"), std::string::npos) << trouble;
     EXPECT_EQ(client.query("SELECT count(), sum(id), sum(length(v)) FROM " + database + ".t FINAL"),
               "400000\t80000200000\t192000000");

@@ -16,8 +16,7 @@ TEST_F(ChangeBatcherTest, TablesThatAlwaysHaveAnotherIdAreForgotten) {
     FakeLog log(batcher);
     auto transactions = [&](uint64_t first, uint64_t last) {
         for (uint64_t i = first; i < last; ++i) {
-            log.gtid(11 + i);
-            log.query("BEGIN");
+            log.begin(11 + i);
             log.map(1000 + i, i % 2 == 0 ? "orders" : "unmapped");
             log.rows(1000 + i, RowsEvent::Kind::kDelete, image(1, "x"));
             log.feed(XidEvent{i});
@@ -30,8 +29,7 @@ TEST_F(ChangeBatcherTest, TablesThatAlwaysHaveAnotherIdAreForgotten) {
     transactions(5000, 50'000);
     EXPECT_LT(mallinfo2().uordblks, before + (size_t{4} << 20));
 
-    log.gtid(60'000);
-    log.query("BEGIN");
+    log.begin(60'000);
     for (uint64_t i = 0; i < 50'000; ++i) {  // a statement each
         log.map(100'000 + i, "unmapped");
         log.rows(100'000 + i, RowsEvent::Kind::kDelete, image(1, "x"));
@@ -43,8 +41,7 @@ TEST_F(ChangeBatcherTest, TablesThatAlwaysHaveAnotherIdAreForgotten) {
 TEST_F(ChangeBatcherTest, MapsAreKeptUntilTheirStatementEnds) {
     ChangeBatcher batcher = make();
     FakeLog log(batcher);
-    log.gtid(11);
-    log.query("BEGIN");
+    log.begin(11);
     log.map(1, "orders");
     for (uint64_t id = 2; id < 3000; ++id)
         log.map(id, "unmapped");  // of one statement that names many tables
@@ -151,8 +148,7 @@ TEST_F(ChangeBatcherTest, OnlyInsertsHaveDistinctKeys) {
         FakeLog log(batcher);
         log.insert(11, "orders", {1, 2});
         EXPECT_TRUE(batcher.take(true).blocks.at(0).distinct_keys);
-        log.gtid(12);
-        log.query("BEGIN");
+        log.begin(12);
         log.map(9, "orders");
         log.rows(9, kind, kind == RowsEvent::Kind::kUpdate ? image(1, "a") + image(1, "b") : image(1, "a"));
         log.feed(XidEvent{1});
@@ -163,8 +159,7 @@ TEST_F(ChangeBatcherTest, OnlyInsertsHaveDistinctKeys) {
 TEST_F(ChangeBatcherTest, AKeyChangeRetiresTheOldKeyAtALowerVersion) {
     ChangeBatcher batcher = make();
     FakeLog log(batcher);
-    log.gtid(11);
-    log.query("BEGIN");
+    log.begin(11);
     log.map(9, "orders");
     log.rows(9, RowsEvent::Kind::kUpdate, image(1, "a") + image(1, "b") + image(2, "c") + image(3, "c"));
     log.rows(9, RowsEvent::Kind::kDelete, image(4, "d"));
@@ -182,8 +177,7 @@ TEST_F(ChangeBatcherTest, AKeyChangeRetiresTheOldKeyAtALowerVersion) {
 TEST_F(ChangeBatcherTest, TheCheckpointStaysBehindAnOpenTransaction) {
     ChangeBatcher batcher = make({}, 1);  // every rows event reaches the budget
     FakeLog log(batcher);
-    log.gtid(11);
-    log.query("BEGIN");
+    log.begin(11);
     log.map(9, "orders");
     log.rows(9, RowsEvent::Kind::kInsert, image(1, "a"));
     ASSERT_TRUE(batcher.budget_reached());
@@ -307,8 +301,7 @@ TEST_F(ChangeBatcherTest, ARowThatFailsLeavesNothingOfItself) {
     ChangeBatcher batcher = make();
     FakeLog log(batcher);
     log.insert(11, "orders", {1});
-    log.gtid(12);
-    log.query("BEGIN");
+    log.begin(12);
     log.map(9, "orders");
     // The key of the third row is read, its text is cut short; the second change moves a key.
     std::string cut = image(5, "abc");
@@ -355,8 +348,7 @@ TEST_F(ChangeBatcherTest, AReplayStopsATableWhereItStoppedBefore) {
 TEST_F(ChangeBatcherTest, PartialUpdatesAreUpdates) {
     ChangeBatcher batcher = make();
     FakeLog log(batcher);
-    log.gtid(11);
-    log.query("BEGIN");
+    log.begin(11);
     log.map(8, "unmapped");
     log.rows(8, RowsEvent::Kind::kPartialUpdate, "whatever");
     log.map(9, "orders");
@@ -387,8 +379,7 @@ TEST_F(ChangeBatcherTest, AnIncidentStopsThePipe) {
 TEST_F(ChangeBatcherTest, RowsThatCannotBePlacedStopThePipe) {
     ChangeBatcher batcher = make();
     FakeLog log(batcher);
-    log.gtid(11);
-    log.query("BEGIN");
+    log.begin(11);
     EXPECT_THROW(log.rows(77, RowsEvent::Kind::kInsert, image(1, "a")), Error);
 }
 

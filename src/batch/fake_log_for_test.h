@@ -65,6 +65,10 @@ class FakeLog {
     }
     void gtid(uint64_t gno) { feed(GtidEvent{false, uuid_, gno, 0}); }
     void query(std::string_view text) { feed(QueryEvent{"shop", text}); }
+    void begin(uint64_t gno) {
+        gtid(gno);
+        query("BEGIN");
+    }
     void map(uint64_t id, std::string_view table) { feed(map_event(id, table)); }
     /// Columns INT and VARCHAR(80 bytes), both NOT NULL.
     TableMapEvent map_event(uint64_t id, std::string_view table) {
@@ -97,8 +101,7 @@ class FakeLog {
     void forget() { kept_.clear(); }  ///< the bytes of the events so far
     std::string_view keep(std::string text) { return kept_.emplace_back(std::move(text)); }
     void insert(uint64_t gno, std::string_view table, const std::vector<int32_t>& ids) {
-        gtid(gno);
-        query("BEGIN");
+        begin(gno);
         map(9, table);
         std::string bytes;
         for (int32_t id : ids) bytes += image(id, "value");

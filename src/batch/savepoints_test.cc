@@ -10,8 +10,7 @@ TEST_F(ChangeBatcherTest, RowsBehindASavepointAreTakenBack) {
     ChangeBatcher batcher = make();
     FakeLog log(batcher);
     log.insert(11, "orders", {1});
-    log.gtid(12);
-    log.query("BEGIN");
+    log.begin(12);
     log.map(9, "orders");
     log.rows(9, RowsEvent::Kind::kInsert, image(2, "a"));
     log.query("SAVEPOINT `a`");
@@ -42,8 +41,7 @@ TEST_F(ChangeBatcherTest, RowsBehindASavepointAreTakenBack) {
 TEST_F(ChangeBatcherTest, ASavepointBehindRowsThatWereHandedOverTakesBackWhatFollowsIt) {
     ChangeBatcher batcher = make();
     FakeLog log(batcher);
-    log.gtid(11);
-    log.query("BEGIN");
+    log.begin(11);
     log.map(9, "orders");
     log.rows(9, RowsEvent::Kind::kInsert, image(1, "a"));
     batcher.take(false);
@@ -71,8 +69,7 @@ TEST_F(ChangeBatcherTest, RowsTakenBackInTheBatchBeforeDoNotCount) {
     FakeLog fresh_log(fresh);
     ChangeBatcher used = make({}, budget);
     FakeLog log(used);
-    log.gtid(11);
-    log.query("BEGIN");
+    log.begin(11);
     log.query("SAVEPOINT a");
     log.map(9, "orders");
     log.rows(9, RowsEvent::Kind::kInsert, image(2, "a"));
@@ -87,8 +84,7 @@ TEST_F(ChangeBatcherTest, RowsThatCannotBeTakenBackStopTheirTable) {
         ChangeBatcher batcher = make();
         FakeLog log(batcher);
         log.insert(11, "items", {7});
-        log.gtid(12);
-        log.query("BEGIN");
+        log.begin(12);
         log.query("SAVEPOINT a");
         log.map(9, "orders");
         log.rows(9, RowsEvent::Kind::kInsert, image(1, "a"));

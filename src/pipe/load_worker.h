@@ -96,8 +96,8 @@ class LoadWorker {
         AdjustedCounts adjusted;
     };
     std::vector<const PartitionRecord*> finished_;
-    size_t insert_bytes_;
-    Finished open_;  ///< acknowledged of the partition whose end has not come yet
+    size_t insert_bytes_;  ///< that an INSERT may have
+    Finished open_;        ///< acknowledged of the partition whose end has not come yet
     Backoff backoff_{std::chrono::milliseconds(500), std::chrono::milliseconds(30'000)};
 };
 
