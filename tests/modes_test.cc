@@ -107,6 +107,29 @@ TEST_P(Modes, AppendOnlyTargetsHoldEachChangeOnceThroughKills) {
     EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
 }
 
+TEST_P(Modes, TheEndOfABacklogDoesNotWaitForTheInterval) {
+    OwnServer own(choice_.server, {});  // its log is quiet when the backlog has been read
+    choice_.source = own.endpoint();
+    source_.emplace(MysqlConnection::open(own.endpoint()));
+    source_->execute("CREATE DATABASE " + choice_.database);
+    source_->execute("USE " + choice_.database);
+    source_->execute("CREATE TABLE t (id INT PRIMARY KEY AUTO_INCREMENT, v INT)");
+    choice_.mode = "cdc_only";
+    choice_.more_settings = "syncIntervalMilliseconds: 600000\n";
+    PipeProcess pipe(choice_);
+    pipe.start();
+    ASSERT_TRUE(pipe.wait_for_state("Running")) << pipe.log();
+    EXPECT_EQ(pipe.pause(), 0);
+    source_->execute("SET TIMESTAMP = UNIX_TIMESTAMP() - 7200");
+    source_->execute("INSERT INTO t (v) VALUES (1)");
+    source_->execute("SET TIMESTAMP = DEFAULT");
+    source_->execute("INSERT INTO t (v) VALUES (2)");
+    pipe.start();
+    ASSERT_TRUE(pipe.wait_until_caught_up()) << pipe.log();
+    EXPECT_EQ(pipe.pause(), 0);
+    EXPECT_EQ(target("SELECT id, v FROM t FINAL ORDER BY id"), "1\t1\n2\t2");
+}
+
 TEST_P(Modes, OneTableFeedsTwoTargets) {
     fill(5);
     choice_.mappings = {"{sourceTable: t, targetTable: a}",

@@ -46,6 +46,21 @@ TEST(BatchDue, GrowsPastItsRowsWhileThePipeIsFarBehind) {
     EXPECT_TRUE(is_due(old, kFull, kInterval));
 }
 
+TEST(BatchDue, GrowsPastItsRowsToTheEndOfABacklog) {
+    OpenBatch near = full();
+    near.age = 0s;
+    near.caught_up = 2s;
+    EXPECT_FALSE(is_due(near, kFull, kInterval));
+    near.open_for = kInterval;
+    EXPECT_TRUE(is_due(near, kFull, kInterval));
+    near.open_for = 1ms;
+    near.caught_up = 1'999ms;
+    EXPECT_TRUE(is_due(near, kFull, kInterval));
+    near.caught_up = 2s;
+    near.pause = true;
+    EXPECT_TRUE(is_due(near, kFull, kInterval));
+}
+
 TEST(BatchDue, GrowsPastTheIntervalWhileThePipeCatchesUp) {
     OpenBatch old = full();
     old.age = 1h;
@@ -72,6 +87,11 @@ TEST(BatchDue, TheEndOfABacklogDoesNotWait) {
     EXPECT_TRUE(is_due(last, kFull, kInterval));
     last.flowed_for = kInterval - 1ms;  // a pause after a few: more of them may share a part
     EXPECT_FALSE(is_due(last, kFull, kInterval));
+    last.flowed_commits = 10s;  // may be 9.001
+    EXPECT_FALSE(is_due(last, kFull, kInterval));
+    last.flowed_commits = 11s;  // read in less than they took
+    EXPECT_TRUE(is_due(last, kFull, kInterval));
+    last.flowed_commits = 0s;
     last.flowed_for = kInterval;
     last.moved = false;
     EXPECT_FALSE(is_due(last, kFull, kInterval));
