@@ -55,6 +55,8 @@ void TransactionPayload::open(ByteReader body) {
                     "SET GLOBAL binlog_transaction_compression=OFF at the source, then resync the pipe");
     }
     payload_ = body.rest();
+    unpacked_.clear();
+    begin_ = 0;
     zstd_ = compression == 0;
     if (!zstd_) return;
     if (stream_ == nullptr) stream_ = std::make_unique<Stream>();
@@ -63,7 +65,7 @@ void TransactionPayload::open(ByteReader body) {
 }
 
 // Decompresses up to `size` bytes; fewer only at the end of the payload.
-size_t TransactionPayload::fill(uint8_t* to, size_t size) {
+size_t TransactionPayload::unpack(uint8_t* to, size_t size) {
     if (!zstd_) {
         size = std::min(size, payload_.size());
         std::copy_n(payload_.begin(), size, to);
@@ -80,29 +82,42 @@ size_t TransactionPayload::fill(uint8_t* to, size_t size) {
     return out.pos;
 }
 
+// At least `wanted` unread bytes in one piece; false where the payload ends before. Much is unpacked at once:
+// a call costs more than a small event, and a payload that fits is unpacked without zstd's window in between.
+// A claimed size gets its memory only as bytes really come.
+bool TransactionPayload::fetch(size_t wanted) {
+    constexpr size_t kAhead = size_t{256} << 10;
+    if (unread() >= wanted) return true;
+    std::copy(unpacked_.data() + begin_, unpacked_.data() + unpacked_.size(), unpacked_.data());
+    unpacked_.truncate(unread());
+    begin_ = 0;
+    while (unread() < wanted) {
+        const size_t before = unpacked_.size();
+        const size_t room = std::max(kAhead, std::min(before, wanted - before));
+        const size_t got = unpack(unpacked_.extend(room), room);
+        unpacked_.truncate(before + got);
+        if (got < room) break;
+    }
+    return unread() >= wanted;
+}
+
 ByteSpan TransactionPayload::next() {
-    constexpr size_t kHeader = 19, kChunk = size_t{1} << 20;
-    event_.resize(kHeader);
-    size_t got = fill(event_.data(), kHeader);
-    if (got == 0) {
+    constexpr size_t kHeader = 19;
+    if (!fetch(kHeader)) {
+        if (unread() != 0) damaged("ends inside an event");
         if (left_.value_or(0) != 0) damaged("ends before its last event");
         return {};
     }
-    if (got < kHeader) damaged("ends inside an event");
-    size_t size = load_le<4>(event_.data() + 9);
+    const size_t size = load_le<4>(unpacked_.data() + begin_ + 9);
     if (size < kHeader) damaged("holds an event shorter than its header");
-    // A claimed size gets its memory only as bytes really come.
-    while (event_.size() < size) {
-        size_t from = event_.size();
-        event_.resize(std::min(size, from + std::max(kChunk, from)));
-        if (fill(event_.data() + from, event_.size() - from) < event_.size() - from)
-            damaged("ends inside an event");
-    }
+    if (!fetch(size)) damaged("ends inside an event");
     if (left_) {
         if (size > *left_) damaged("holds more than its size says");
         *left_ -= size;
     }
-    return event_;
+    const ByteSpan event(unpacked_.data() + begin_, size);
+    begin_ += size;
+    return event;
 }
 
 }  // namespace penstock

@@ -7,13 +7,13 @@
 
 #include <memory>
 #include <optional>
-#include <vector>
 
+#include "base/byte_buffer.h"
 #include "base/byte_reader.h"
 
 namespace penstock {
 
-/// Gives the events of one payload in order, holding one of them at a time. Reusable.
+/// Gives the events of one payload in order, holding few of them at a time. Reusable.
 class TransactionPayload {
   public:
     TransactionPayload();
@@ -29,13 +29,16 @@ class TransactionPayload {
 
   private:
     struct Stream;
-    size_t fill(uint8_t* to, size_t size);
+    size_t unread() const { return unpacked_.size() - begin_; }
+    bool fetch(size_t wanted);
+    size_t unpack(uint8_t* to, size_t size);
 
     std::unique_ptr<Stream> stream_;
     ByteSpan payload_;
     bool zstd_ = false;
     std::optional<uint64_t> left_;  // bytes that are still to come, where the event says how many there are
-    std::vector<uint8_t> event_;
+    ByteBuffer unpacked_;           // what is unread begins at begin_
+    size_t begin_ = 0;
 };
 
 }  // namespace penstock
