@@ -1,6 +1,7 @@
 #pragma once
 // The bounds-checked cursor through which all bytes of a server are read.
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -23,9 +24,38 @@ inline ByteSpan as_bytes(std::string_view text) {
 template <int N>
 inline uint64_t load_le(const uint8_t* p) {
     static_assert(N >= 1 && N <= 8);
-    uint64_t v = 0;
-    std::memcpy(&v, p, N);  // x86-64 and aarch64 are little-endian; asserted in byte_reader.cc
-    return v;
+    if constexpr (std::has_single_bit(static_cast<unsigned>(N))) {
+        uint64_t v = 0;
+        std::memcpy(&v, p, N);  // x86-64 and aarch64 are little-endian; asserted in byte_reader.cc
+        return v;
+    } else {  // in registers: bytes that are put together in memory are waited for
+        constexpr int kLow = static_cast<int>(std::bit_floor(static_cast<unsigned>(N)));
+        return load_le<kLow>(p) | load_le<N - kLow>(p + kLow) << 8 * kLow;
+    }
+}
+
+/// The same of n bytes, 0 to 8.
+inline uint64_t load_le(const uint8_t* p, size_t n) {
+    switch (n) {
+        case 0:
+            return 0;
+        case 1:
+            return load_le<1>(p);
+        case 2:
+            return load_le<2>(p);
+        case 3:
+            return load_le<3>(p);
+        case 4:
+            return load_le<4>(p);
+        case 5:
+            return load_le<5>(p);
+        case 6:
+            return load_le<6>(p);
+        case 7:
+            return load_le<7>(p);
+        default:
+            return load_le<8>(p);
+    }
 }
 
 /// Unsigned big-endian integer of n bytes (0 to 8) at p; the caller has checked the bounds.
@@ -60,8 +90,7 @@ class ByteReader {
     uint64_t le_n(size_t n) {
         need(n);
         if (n > 8) fail("integer wider than 8 bytes");
-        uint64_t v = 0;
-        std::memcpy(&v, p_, n);
+        const uint64_t v = load_le(p_, n);
         p_ += n;
         return v;
     }

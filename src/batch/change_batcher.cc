@@ -81,9 +81,9 @@ ChangeBatcher::ChangeBatcher(std::vector<MappedTable> tables, StreamPoint start,
 ChangeBatcher::~ChangeBatcher() = default;
 
 void ChangeBatcher::feed(const Event& event, const EventHeader& header) {
-    header_ = header;
+    event_time_ = header.timestamp;
     try {
-        advance_log_offset(event);
+        advance_log_offset(event, header);
         std::visit([this](const auto& e) { handle(e); }, event);
     } catch (Error& e) {
         e.at_position(log_coordinates());
@@ -102,17 +102,17 @@ std::string ChangeBatcher::log_coordinates() const {
 
 // The header's position is the low 32 bits of where the event ends. MariaDB 11.4+ leaves it zero for events
 // inside a transaction; then the event's size is added.
-void ChangeBatcher::advance_log_offset(const Event& event) {
-    if (header_.flags & EventHeader::kArtificial) return;
+void ChangeBatcher::advance_log_offset(const Event& event, const EventHeader& header) {
+    if (header.flags & EventHeader::kArtificial) return;
     if (std::holds_alternative<RotateEvent>(event) || std::holds_alternative<HeartbeatEvent>(event)) return;
-    if (header_.log_pos != 0) {
-        uint64_t offset = (log_offset_ & ~uint64_t{0xffffffff}) | header_.log_pos;
+    if (header.log_pos != 0) {
+        uint64_t offset = (log_offset_ & ~uint64_t{0xffffffff}) | header.log_pos;
         if (offset < log_offset_) offset += uint64_t{1} << 32;
         log_offset_ = offset;
     } else if (!std::holds_alternative<FormatDescriptionEvent>(event)) {
-        log_offset_ += header_.size;
+        log_offset_ += header.size;
     }
-    event_start_ = log_offset_ - std::min<uint64_t>(log_offset_, header_.size);
+    event_start_ = log_offset_ - std::min<uint64_t>(log_offset_, header.size);
 }
 
 void ChangeBatcher::handle(const FormatDescriptionEvent&) {
@@ -190,7 +190,7 @@ void ChangeBatcher::commit() {
     }
     gtid_.reset();
     mariadb_gtid_.reset();
-    last_commit_time_ = header_.timestamp;
+    last_commit_time_ = event_time_;
     moved_ = true;
 }
 

@@ -123,7 +123,7 @@ class ChangeBatcher {
     template <typename Other>
     void handle(const Other&) {}
 
-    void advance_log_offset(const Event& event);
+    void advance_log_offset(const Event& event, const EventHeader& header);
     void begin();
     void commit();
     void cut_block(Table& table);
@@ -157,7 +157,7 @@ class ChangeBatcher {
     size_t next_block_bytes_;  // of the next batch
     size_t block_bytes_;       // in force; while replaying the one of then
     std::optional<Replay> replay_;
-    EventHeader header_;
+    uint32_t event_time_ = 0;  // of the last event
 
     Position position_;     // last commit edge
     std::string log_file_;  // where the stream is, whatever the position's kind

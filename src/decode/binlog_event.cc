@@ -21,9 +21,10 @@ constexpr uint16_t kInUse = 0x01;  // the log was not closed; left out of the ch
 constexpr uint64_t kDummyTableId = 0xffffff;
 
 uint32_t checksum(ByteSpan bytes, bool format_description) {
+    if (!format_description) return crc32(bytes);
     uint8_t header[kHeaderSize];
     std::copy_n(bytes.begin(), kHeaderSize, header);
-    if (format_description) header[17] = static_cast<uint8_t>(header[17] & ~kInUse);
+    header[17] = static_cast<uint8_t>(header[17] & ~kInUse);
     return crc32(bytes.subspan(kHeaderSize), crc32(ByteSpan(header)));
 }
 
@@ -86,7 +87,7 @@ const char* event_name(uint8_t type) {
 constexpr const char* kDamagedHint = "The source or the network damaged the bytes; check the source's log";
 
 // offset 8 | file name
-RotateEvent parse_rotate(ByteReader body, const EventHeader& header) {
+RotateEvent parse_rotate(ByteReader& body, const EventHeader& header) {
     RotateEvent event;
     event.offset = body.u64();
     event.file = as_text(body.rest());
@@ -101,7 +102,7 @@ RotateEvent parse_rotate(ByteReader body, const EventHeader& header) {
 
 // v1: file name, the offset in the common header (MariaDB: 0 there and 8 bytes in front of the name when the
 // offset has more than 32 bits). v2: fields of type, length, value: 1 file name, 2 offset; 0 ends them.
-HeartbeatEvent parse_heartbeat(ByteReader body, const EventHeader& header, bool mariadb) {
+HeartbeatEvent parse_heartbeat(ByteReader& body, const EventHeader& header, bool mariadb) {
     HeartbeatEvent event;
     if (header.type == kHeartbeatEvent) {
         event.offset = header.log_pos;
@@ -168,7 +169,9 @@ Event EventParser::parse(ByteSpan packet) {
     if (header_.type == kMariadbPartialRowDataEvent) {
         refuse(header_, "a part of a rows event cannot be read here", kDamagedHint);
     }
-    return parse_body(body);
+    Event event;
+    parse_body(body, event);
+    return event;
 }
 
 // The fragments have checksums; the event inside may have one of its own.
@@ -201,8 +204,9 @@ void EventParser::join(ByteReader fragment, const Take& take) {
             refuse(header_, "event type " + std::to_string(header_.type) + " in fragments", kDamagedHint);
     }
     const size_t tail = has_checksum ? kChecksumSize : 0;
-    take(parse_body(
-        ByteReader(event.subspan(kHeaderSize, event.size() - kHeaderSize - tail), event_name(header_.type))));
+    ByteReader body(event.subspan(kHeaderSize, event.size() - kHeaderSize - tail), event_name(header_.type));
+    parse_body(body, event_);
+    take(event_);
 }
 
 void EventParser::parse_all(ByteSpan packet, const Take& take) {
@@ -213,7 +217,8 @@ void EventParser::parse_all(ByteSpan packet, const Take& take) {
                kDamagedHint);
     }
     if (header_.type != kTransactionPayloadEvent) {
-        take(parse_body(body));
+        parse_body(body, event_);
+        take(event_);
         return;
     }
     uint32_t end_of_payload = header_.log_pos;
@@ -234,7 +239,8 @@ void EventParser::parse_all(ByteSpan packet, const Take& take) {
                        kDamagedHint);
             }
             header_.log_pos = end_of_payload;
-            take(parse_body(inner_body));
+            parse_body(inner_body, event_);
+            take(event_);
         } catch (...) {
             checksums_ = checksums;
             throw;
@@ -285,69 +291,81 @@ ByteReader EventParser::open(ByteSpan packet) {
                       event_name(header_.type));
 }
 
-Event EventParser::parse_body(ByteReader body) {
+void EventParser::parse_body(ByteReader& body, Event& event) {
     using Kind = RowsEvent::Kind;
+    const auto rows = [&](Kind kind, bool v2, bool compressed) {
+        parse_rows(body, kind, v2, compressed, event.emplace<RowsEvent>());
+    };
     switch (header_.type) {
         case kFormatDescriptionEvent:
-            return parse_format_description(body);
+            event = parse_format_description(body);
+            return;
         case kRotateEvent:
-            return parse_rotate(body, header_);
+            event = parse_rotate(body, header_);
+            return;
         case kGtidEvent:
-            return parse_gtid(body, false);
+            return parse_gtid(body, false, event.emplace<GtidEvent>());
         case kAnonymousGtidEvent:
-            return parse_gtid(body, true);
+            return parse_gtid(body, true, event.emplace<GtidEvent>());
         case kGtidTaggedEvent:
-            return parse_tagged_gtid(body);
+            event = parse_tagged_gtid(body);
+            return;
         case kMariadbGtidEvent:
-            return parse_mariadb_gtid(body, header_.server_id);
+            event = parse_mariadb_gtid(body, header_.server_id);
+            return;
         case kMariadbGtidListEvent:
-            return parse_mariadb_gtid_list(body);
+            event = parse_mariadb_gtid_list(body);
+            return;
         case kPreviousGtidsEvent:
-            return PreviousGtidsEvent{body.rest()};
+            event = PreviousGtidsEvent{body.rest()};
+            return;
         case kTableMapEvent:
-            return parse_table_map(body);
+            return parse_table_map(body, event.emplace<TableMapEvent>());
         case kWriteRowsV1Event:
-            return parse_rows(body, Kind::kInsert, false, false);
+            return rows(Kind::kInsert, false, false);
         case kUpdateRowsV1Event:
-            return parse_rows(body, Kind::kUpdate, false, false);
+            return rows(Kind::kUpdate, false, false);
         case kDeleteRowsV1Event:
-            return parse_rows(body, Kind::kDelete, false, false);
+            return rows(Kind::kDelete, false, false);
         case kWriteRowsEvent:
-            return parse_rows(body, Kind::kInsert, true, false);
+            return rows(Kind::kInsert, true, false);
         case kUpdateRowsEvent:
-            return parse_rows(body, Kind::kUpdate, true, false);
+            return rows(Kind::kUpdate, true, false);
         case kDeleteRowsEvent:
-            return parse_rows(body, Kind::kDelete, true, false);
+            return rows(Kind::kDelete, true, false);
         case kMariadbWriteRowsCompressedV1Event:
-            return parse_rows(body, Kind::kInsert, false, true);
+            return rows(Kind::kInsert, false, true);
         case kMariadbUpdateRowsCompressedV1Event:
-            return parse_rows(body, Kind::kUpdate, false, true);
+            return rows(Kind::kUpdate, false, true);
         case kMariadbDeleteRowsCompressedV1Event:
-            return parse_rows(body, Kind::kDelete, false, true);
+            return rows(Kind::kDelete, false, true);
         case kMariadbWriteRowsCompressedEvent:
-            return parse_rows(body, Kind::kInsert, true, true);
+            return rows(Kind::kInsert, true, true);
         case kMariadbUpdateRowsCompressedEvent:
-            return parse_rows(body, Kind::kUpdate, true, true);
+            return rows(Kind::kUpdate, true, true);
         case kMariadbDeleteRowsCompressedEvent:
-            return parse_rows(body, Kind::kDelete, true, true);
+            return rows(Kind::kDelete, true, true);
         case kQueryEvent:
-            return parse_query(body, 0, false);
+            return parse_query(body, 0, false, event.emplace<QueryEvent>());
         case kMariadbQueryCompressedEvent:
-            return parse_query(body, 0, true);
+            return parse_query(body, 0, true, event.emplace<QueryEvent>());
         case kExecuteLoadQueryEvent:
-            return parse_query(body, 13, false);
+            return parse_query(body, 13, false, event.emplace<QueryEvent>());
         case kXidEvent:
-            return XidEvent{body.u64()};
+            event.emplace<XidEvent>().xid = body.u64();
+            return;
         case kXaPrepareEvent:
-            return parse_xa_prepare(body);
+            event = parse_xa_prepare(body);
+            return;
         case kHeartbeatEvent:
         case kHeartbeatV2Event:
-            return parse_heartbeat(body, header_, mariadb_);
+            event = parse_heartbeat(body, header_, mariadb_);
+            return;
         case kIncidentEvent: {
-            IncidentEvent event;
-            event.code = body.u16();
-            event.message = as_text(body.bytes(body.u8()));
-            return event;
+            auto& incident = event.emplace<IncidentEvent>();
+            incident.code = body.u16();
+            incident.message = as_text(body.bytes(body.u8()));
+            return;
         }
         case kStopEvent:
         case kIntvarEvent:
@@ -363,11 +381,15 @@ Event EventParser::parse_body(ByteReader body) {
         case kMariadbAnnotateRowsEvent:
         case kMariadbCheckpointEvent:
         case kMariadbStartEncryptionEvent:
-            return IgnorableEvent{};
+            event.emplace<IgnorableEvent>();
+            return;
         case kPartialUpdateRowsEvent:
-            return parse_rows(body, RowsEvent::Kind::kPartialUpdate, true, false);
+            return rows(Kind::kPartialUpdate, true, false);
         default:
-            if ((header_.flags & EventHeader::kIgnorable) != 0) return IgnorableEvent{};
+            if ((header_.flags & EventHeader::kIgnorable) != 0) {
+                event.emplace<IgnorableEvent>();
+                return;
+            }
             refuse(header_, "unknown event type " + std::to_string(header_.type),
                    "This server writes events that this version of Penstock does not know; upgrade Penstock");
     }
@@ -375,7 +397,7 @@ Event EventParser::parse_body(ByteReader body) {
 
 // binlog version 2 = 4 | server version 50 | created 4 | header length 1 = 19 | post-header lengths |
 // algorithm 1
-FormatDescriptionEvent EventParser::parse_format_description(ByteReader body) {
+FormatDescriptionEvent EventParser::parse_format_description(ByteReader& body) {
     uint16_t version = body.u16();
     if (version != 4) {
         refuse(header_, "binary log version " + std::to_string(version),
@@ -400,19 +422,17 @@ size_t EventParser::post_header_length(uint8_t type) const {
 }
 
 // table id 6 (4 before MySQL 5.1.4) | flags 2 | definition
-TableMapEvent EventParser::parse_table_map(ByteReader body) const {
-    TableMapEvent event;
+void EventParser::parse_table_map(ByteReader& body, TableMapEvent& event) const {
     event.table_id = body.le_n(post_header_length(kTableMapEvent) == 6 ? 4 : 6);
     body.skip(2);
     event.definition = body.rest();
-    return event;
 }
 
 // table id 6 | flags 2 | (v2: size of extra data 2, with itself; extra data) | column count | bitmap of
 // columns | (update: second bitmap) | rows
-RowsEvent EventParser::parse_rows(ByteReader body, RowsEvent::Kind kind, bool v2, bool compressed) {
+void EventParser::parse_rows(ByteReader& body, RowsEvent::Kind kind, bool v2, bool compressed,
+                             RowsEvent& event) {
     constexpr uint16_t kStatementEnd = 1;
-    RowsEvent event;
     event.kind = kind;
     event.table_id = body.le_n(post_header_length(header_.type) == 6 ? 4 : 6);
     event.statement_end = (body.u16() & kStatementEnd) != 0;
@@ -421,20 +441,19 @@ RowsEvent EventParser::parse_rows(ByteReader body, RowsEvent::Kind kind, bool v2
         if (extra < 2) body.fail("bad size of extra data");
         body.skip(extra - 2u);
     }
-    if (event.table_id == kDummyTableId) return event;
+    if (event.table_id == kDummyTableId) return;
     event.column_count = body.lenenc();
     if (event.column_count > 8 * body.remaining()) body.fail("column bitmap cut short");
     event.before_columns = body.bytes((event.column_count + 7) / 8);
     const bool update = kind == RowsEvent::Kind::kUpdate || kind == RowsEvent::Kind::kPartialUpdate;
     event.after_columns = update ? body.bytes((event.column_count + 7) / 8) : event.before_columns;
     event.rows = compressed ? inflate(body) : body.rest();
-    return event;
 }
 
 // thread 4 | seconds 4 | length of database 1 | error 2 | length of status variables 2 | (LOAD DATA: 13 more)
 // | status variables | database | 0 | statement
-QueryEvent EventParser::parse_query(ByteReader body, size_t extra_post_header, bool compressed) {
-    QueryEvent event;
+void EventParser::parse_query(ByteReader& body, size_t extra_post_header, bool compressed,
+                              QueryEvent& event) {
     body.skip(8);
     uint8_t database_size = body.u8();
     body.skip(2);
@@ -446,7 +465,6 @@ QueryEvent EventParser::parse_query(ByteReader body, size_t extra_post_header, b
     event.database = as_text(body.bytes(database_size));
     body.skip(1);
     event.query = as_utf8(as_text(compressed ? inflate(body) : body.rest()), variables.client_collation);
-    return event;
 }
 
 // Bytes of a character may look like quotes (big5, gbk, sjis), so no statement is read before this.

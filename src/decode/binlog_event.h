@@ -134,8 +134,8 @@ class EventParser {
 
     using Take = std::function<void(const Event&)>;
     /// As parse, for every event: calls `take` once, or once for each event inside a TRANSACTION_PAYLOAD,
-    /// which is decompressed as a stream, one inner event in memory at a time. During the call header() is
-    /// the inner event's, with log_pos of the whole payload. The views are valid during the call.
+    /// which is decompressed as a stream, few inner events in memory at a time. During the call header() is
+    /// the inner event's, with log_pos of the whole payload. Event and views are valid during the call.
     /// A MariaDB PARTIAL_ROW_DATA event is an IgnorableEvent; with the last one of a group the rows event
     /// that they make comes in its place, with log_pos and size of the last one.
     void parse_all(ByteSpan packet, const Take& take);
@@ -145,16 +145,19 @@ class EventParser {
   private:
     ByteReader open(ByteSpan packet);
     void join(ByteReader fragment, const Take& take);
-    Event parse_body(ByteReader body);
-    FormatDescriptionEvent parse_format_description(ByteReader body);
-    TableMapEvent parse_table_map(ByteReader body) const;
-    RowsEvent parse_rows(ByteReader body, RowsEvent::Kind kind, bool v2, bool compressed);
-    QueryEvent parse_query(ByteReader body, size_t extra_post_header, bool compressed);
+    // The reader and the frequent events stay where they are: to copy what was written a moment ago field by
+    // field costs a processor more than to read it.
+    void parse_body(ByteReader& body, Event& event);
+    FormatDescriptionEvent parse_format_description(ByteReader& body);
+    void parse_table_map(ByteReader& body, TableMapEvent& event) const;
+    void parse_rows(ByteReader& body, RowsEvent::Kind kind, bool v2, bool compressed, RowsEvent& event);
+    void parse_query(ByteReader& body, size_t extra_post_header, bool compressed, QueryEvent& event);
     size_t post_header_length(uint8_t type) const;
     ByteSpan inflate(ByteReader& body);
     std::string_view as_utf8(std::string_view query, uint16_t collation);
 
     EventHeader header_;
+    Event event_;             // that parse_all gives out
     bool described_ = false;  // a format description has been seen
     bool checksums_ = false;
     bool mariadb_ = false;

@@ -6,14 +6,14 @@
 namespace penstock {
 
 /// GTID_LOG_EVENT and ANONYMOUS_GTID_LOG_EVENT.
-GtidEvent parse_gtid(ByteReader body, bool anonymous);
+void parse_gtid(ByteReader& body, bool anonymous, GtidEvent& event);
 /// GTID_TAGGED_LOG_EVENT (MySQL 8.3+).
-GtidEvent parse_tagged_gtid(ByteReader body);
+GtidEvent parse_tagged_gtid(ByteReader& body);
 /// MariaDB's GTID_EVENT.
-MariadbGtidEvent parse_mariadb_gtid(ByteReader body, uint32_t server_id);
+MariadbGtidEvent parse_mariadb_gtid(ByteReader& body, uint32_t server_id);
 /// MariaDB's GTID_LIST_EVENT.
-MariadbGtidListEvent parse_mariadb_gtid_list(ByteReader body);
+MariadbGtidListEvent parse_mariadb_gtid_list(ByteReader& body);
 /// XA_PREPARE_LOG_EVENT, of both flavours.
-XaPrepareEvent parse_xa_prepare(ByteReader body);
+XaPrepareEvent parse_xa_prepare(ByteReader& body);
 
 }  // namespace penstock

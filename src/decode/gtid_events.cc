@@ -38,8 +38,7 @@ void append_hex(std::string& text, ByteSpan bytes) {
 
 // flags 1 | uuid 16 | gno 8 | type 1 = 2 | last_committed 8 | sequence_number 8 | immediate commit time 7
 // (top bit: the original one follows, 7) | ...
-GtidEvent parse_gtid(ByteReader body, bool anonymous) {
-    GtidEvent event;
+void parse_gtid(ByteReader& body, bool anonymous, GtidEvent& event) {
     event.anonymous = anonymous;
     body.skip(1);
     ByteSpan uuid = body.bytes(16);
@@ -50,14 +49,13 @@ GtidEvent parse_gtid(ByteReader body, bool anonymous) {
         body.skip(16);
         if (!body.empty()) event.commit_timestamp_us = body.le<7>() & ~(uint64_t{1} << 55);
     }
-    return event;
 }
 
 // mysql::serialization message: version | size of the message | last field that must be understood | fields,
 // each an id and its value, ids rising: 0 flags, 1 uuid (16 numbers), 2 gno, 3 tag (length, bytes), 4
 // last_committed, 5 sequence_number, 6 immediate commit time, 7 original commit time (optional), 8
 // transaction length, 9, 10 server versions, 11 commit group ticket.
-GtidEvent parse_tagged_gtid(ByteReader body) {
+GtidEvent parse_tagged_gtid(ByteReader& body) {
     size_t available = body.remaining();
     if (read_varlen(body) != 1) body.fail("unknown serialization version");
     if (read_varlen(body) > available) body.fail("message longer than its event");
@@ -106,7 +104,7 @@ GtidEvent parse_tagged_gtid(ByteReader body) {
 }
 
 // sequence 8 | domain 4 | flags 1 | ...
-MariadbGtidEvent parse_mariadb_gtid(ByteReader body, uint32_t server_id) {
+MariadbGtidEvent parse_mariadb_gtid(ByteReader& body, uint32_t server_id) {
     constexpr uint8_t kStandalone = 1, kPreparedXa = 64;
     MariadbGtidEvent event;
     event.gtid.sequence = body.u64();
@@ -119,7 +117,7 @@ MariadbGtidEvent parse_mariadb_gtid(ByteReader body, uint32_t server_id) {
 }
 
 // count 4 (its upper 4 bits are flags) | domain 4, server id 4, sequence 8 of each
-MariadbGtidListEvent parse_mariadb_gtid_list(ByteReader body) {
+MariadbGtidListEvent parse_mariadb_gtid_list(ByteReader& body) {
     MariadbGtidListEvent event;
     uint32_t count = body.u32() & 0x0fffffff;
     if (count > body.remaining() / 16) body.fail("GTID list cut short");
@@ -135,7 +133,7 @@ MariadbGtidListEvent parse_mariadb_gtid_list(ByteReader body) {
 }
 
 // one phase 1 | format id 4 | length of gtrid 4 | length of bqual 4 | gtrid | bqual
-XaPrepareEvent parse_xa_prepare(ByteReader body) {
+XaPrepareEvent parse_xa_prepare(ByteReader& body) {
     XaPrepareEvent event;
     event.one_phase = body.u8() != 0;
     auto format = static_cast<int32_t>(body.u32());
