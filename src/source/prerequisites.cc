@@ -216,13 +216,14 @@ class SourceCheck {
             list += (list.empty() ? "" : ", ") + quote_string(table);
         }
         for (const auto& [database, list] : names) {
+            const std::string query =
+                "SELECT constraint_schema, table_name, constraint_name, delete_rule, update_rule"
+                " FROM information_schema.referential_constraints WHERE constraint_schema = " +
+                quote_string(database) + " AND table_name IN (" + list +
+                ") AND (delete_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT')"
+                " OR update_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT')) ORDER BY 1, 2, 3";
             refused([&] {
-                for (const MysqlConnection::Row& row : connection_->query(
-                         "SELECT constraint_schema, table_name, constraint_name, delete_rule, update_rule"
-                         " FROM information_schema.referential_constraints WHERE constraint_schema = " +
-                         quote_string(database) + " AND table_name IN (" + list +
-                         ") AND (delete_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT')"
-                         " OR update_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT')) ORDER BY 1, 2, 3")) {
+                for (const MysqlConnection::Row& row : connection_->query(query)) {
                     std::string& text = found[{row[0].value_or(""), row[1].value_or("")}];
                     text += (text.empty() ? "" : ", ") + row[2].value_or("") + " (ON DELETE " +
                             row[3].value_or("") + " ON UPDATE " + row[4].value_or("") + ")";
