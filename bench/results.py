@@ -46,8 +46,8 @@ def share(row, ours="pipe"):
 
 def report(workload, runs, ours=None, checks=None, folder=None, scale=1.0):
     """Prints the run and writes it down. Returns the path."""
-    table = medians(runs)
-    print(f"\n{workload} (scale {scale:g}, load {os.getloadavg()[0]:.1f})", flush=True)
+    table, machine = medians(runs), lab.machine()
+    print(f"\n{workload} (scale {scale:g}, load {os.getloadavg()[0]:.1f}, {machine['pageFaultMicros']:g} us a page fault)", flush=True)
     for name, row in table.items():
         used = "  ".join(f"{process} {seconds:.1f} s" for process, seconds in row["processorSeconds"].items())
         peak = "  ".join(f"{process} {mb:.0f} MB" for process, mb in row["peakMB"].items())
@@ -55,7 +55,7 @@ def report(workload, runs, ours=None, checks=None, folder=None, scale=1.0):
         more = "  ".join(f"{key} {value:g}" for key, value in row.items()
                          if key not in ("runs", "rows", "seconds", "rowsPerSecond", "processorSeconds", "peakMB"))
         print(f"  {name:<24} {row['seconds']:>8.2f} s {rate}  cpu: {used}  peak: {peak}  {more}")
-    record = {"workload": workload, "date": lab.today(), "scale": scale, **lab.machine(),
+    record = {"workload": workload, "date": lab.today(), "scale": scale, **machine,
               "loadAverage": round(os.getloadavg()[0], 1), "medians": table, "runs": runs}
     for contender in ours or []:
         found = ratios(runs, contender)
