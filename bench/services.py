@@ -127,6 +127,8 @@ def catch_up(lab, name, scale, repetitions, folder):
 def idle(lab, name, scale, repetitions, folder):
     """One hundred pipes of five tables, loaded, then without anything to do. See fifty_pipes.py."""
     del repetitions
+    if "mariadb" not in lab.sources:
+        raise SystemExit(f"{name} reads from MariaDB: leave out --source mysql")
     pipes = max(2, int(100 * scale))
     environment = dict(line.split("=", 1) for line in (lab.state / "servers.env").read_text().splitlines())
     done = subprocess.run([str(laboratory.ROOT / "bench/fifty_pipes.py"), str(laboratory.PENSTOCK), "--pipes", str(pipes)],

@@ -134,7 +134,7 @@ class EventParser {
 
     using Take = std::function<void(const Event&)>;
     /// As parse, for every event: calls `take` once, or once for each event inside a TRANSACTION_PAYLOAD,
-    /// which is decompressed as a stream, few inner events in memory at a time. During the call header() is
+    /// which is decompressed as a stream. During the call header() is
     /// the inner event's, with log_pos of the whole payload. Event and views are valid during the call.
     /// A MariaDB PARTIAL_ROW_DATA event is an IgnorableEvent; with the last one of a group the rows event
     /// that they make comes in its place, with log_pos and size of the last one.

@@ -1,6 +1,7 @@
 #include "decode/transaction_payload.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include <zstd.h>
 
@@ -83,14 +84,16 @@ size_t TransactionPayload::unpack(uint8_t* to, size_t size) {
 }
 
 // At least `wanted` unread bytes in one piece; false where the payload ends before. Much is unpacked at once:
-// a call costs more than a small event, and a payload that fits is unpacked without zstd's window in between.
-// A claimed size gets its memory only as bytes really come.
+// a call costs more than a small event, and a payload that says its size and fits is unpacked without zstd's
+// window in between. A claimed size gets its memory only as bytes really come.
 bool TransactionPayload::fetch(size_t wanted) {
     constexpr size_t kAhead = size_t{256} << 10;
     if (unread() >= wanted) return true;
-    std::copy(unpacked_.data() + begin_, unpacked_.data() + unpacked_.size(), unpacked_.data());
-    unpacked_.truncate(unread());
-    begin_ = 0;
+    if (begin_ != 0) {
+        std::memmove(unpacked_.data(), unpacked_.data() + begin_, unread());
+        unpacked_.truncate(unread());
+        begin_ = 0;
+    }
     while (unread() < wanted) {
         const size_t before = unpacked_.size();
         const size_t room = std::max(kAhead, std::min(before, wanted - before));

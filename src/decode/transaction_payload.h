@@ -13,7 +13,7 @@
 
 namespace penstock {
 
-/// Gives the events of one payload in order, holding few of them at a time. Reusable.
+/// Gives the events of one payload in order, holding 256 KB of them, or one that is larger. Reusable.
 class TransactionPayload {
   public:
     TransactionPayload();

@@ -91,7 +91,8 @@ TEST(TransactionPayload, EventsOfAnySizeLieAcrossWhatIsUnpackedAtOnce) {
 }
 
 TEST(TransactionPayload, MemoryDoesNotGrowWithWhatIsCompressed) {
-    // One event at a time is held, and zstd's window; a payload of many gigabytes is no different from this.
+    // A quarter of a megabyte is held, or one event that is larger, and zstd's window; a payload of many
+    // gigabytes is no different from this.
     constexpr size_t kEvents = 8192;  // 512 MiB
     const std::vector<uint8_t> body = payload_of(kEvents);
     ASSERT_LT(body.size(), size_t{4} << 20);

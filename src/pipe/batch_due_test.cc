@@ -50,8 +50,9 @@ TEST(BatchDue, GrowsPastItsRowsToTheEndOfABacklog) {
     OpenBatch near = full();
     near.age = 0s;
     near.caught_up = 2s;
+    near.open_for = 999ms;
     EXPECT_FALSE(is_due(near, kFull, kInterval));
-    near.open_for = kInterval;
+    near.open_for = 1s;  // the source goes on and on
     EXPECT_TRUE(is_due(near, kFull, kInterval));
     near.open_for = 1ms;
     near.caught_up = 1'999ms;
@@ -87,14 +88,50 @@ TEST(BatchDue, TheEndOfABacklogDoesNotWait) {
     EXPECT_TRUE(is_due(last, kFull, kInterval));
     last.flowed_for = kInterval - 1ms;  // a pause after a few: more of them may share a part
     EXPECT_FALSE(is_due(last, kFull, kInterval));
-    last.flowed_commits = 10s;  // may be 9.001
+    last.backlog = 10s;  // may be 9.001
     EXPECT_FALSE(is_due(last, kFull, kInterval));
-    last.flowed_commits = 11s;  // read in less than they took
+    last.backlog = 11s;  // read in less than they took
     EXPECT_TRUE(is_due(last, kFull, kInterval));
-    last.flowed_commits = 0s;
+    last.backlog = 0s;
     last.flowed_for = kInterval;
     last.moved = false;
     EXPECT_FALSE(is_due(last, kFull, kInterval));
+}
+
+TEST(BatchClock, TellsHowMuchTheBatchHasCaughtUp) {
+    const BatchClock::Time begin{};
+    BatchClock clock(begin);
+    OpenBatch batch;
+    clock.measure(batch, begin + 100ms, 0);  // no commit yet
+    EXPECT_EQ(batch.open_for, 100ms);
+    EXPECT_EQ(batch.caught_up, -100ms);
+    clock.measure(batch, begin + 200ms, 1000);
+    EXPECT_EQ(batch.caught_up, -200ms);
+    clock.measure(batch, begin + 500ms, 1060);
+    EXPECT_EQ(batch.caught_up, 60s - 500ms);
+    clock.open(begin + 1s, 1060);
+    clock.measure(batch, begin + 3s, 1062);
+    EXPECT_EQ(batch.open_for, 2s);
+    EXPECT_EQ(batch.caught_up, 0s);
+}
+
+TEST(BatchClock, ABacklogEndsWithTheFirstPause) {
+    const BatchClock::Time begin{};
+    BatchClock clock(begin);
+    OpenBatch batch;
+    clock.measure(batch, begin + 100ms, 1000);
+    clock.open(begin + 100ms, 1000);
+    clock.measure(batch, begin + 300ms, 8200);
+    EXPECT_EQ(batch.backlog, 7200s);
+    EXPECT_EQ(batch.flowed_for, 300ms);
+    clock.pause(begin + 400ms);
+    clock.measure(batch, begin + 500ms, 8201);
+    EXPECT_EQ(batch.backlog, 0s);
+    EXPECT_EQ(batch.flowed_for, 100ms);
+    // Sessions that set their time, or a replica of two sources: old and new commits take turns.
+    clock.measure(batch, begin + 600ms, 1000);
+    clock.measure(batch, begin + 700ms, 8202);
+    EXPECT_EQ(batch.backlog, 0s);
 }
 
 }  // namespace

@@ -157,25 +157,22 @@ class Session {
         EventParser parser;
         ChangeBatcher batcher(std::move(tables_), start_, flow_block_bytes(context_), replay_,
                               context_.source_info.lower_case_table_names != 0, &pool_);
-        Start flow{Clock::now(), 0};
-        Start opened = flow;
+        BatchClock clock(Clock::now());
         bool queue_open = true;
         const EventParser::Take take_event = [&](const Event& event) {
             if (std::holds_alternative<IncidentEvent>(event) && is_passed(stream, batcher.position())) return;
             batcher.feed(event, parser.header());
-            if (std::holds_alternative<GtidEvent>(event) || std::holds_alternative<MariadbGtidEvent>(event)) {
-                if (flow.commit_time == 0) flow.commit_time = parser.header().timestamp;
-                return;
-            }
+            if (std::holds_alternative<GtidEvent>(event) || std::holds_alternative<MariadbGtidEvent>(event))
+                return;  // as it was after the commit before
             if (batcher.wanted()) queue_open = read_prepared(batcher, stop) && queue_open;
             const bool pause = std::holds_alternative<HeartbeatEvent>(event);
-            const bool close = should_close(batcher, opened, flow, pause);
+            const bool close = should_close(batcher, clock, pause);
             // What ClickHouse is still taking holds back the batch; the flow ends with its next pause then.
-            if (pause && under_way_ == 0) flow = {Clock::now(), 0};
+            if (pause && under_way_ == 0) clock.pause(Clock::now());
             if (!close && !batcher.budget_reached()) return;
             queue_open = hand_over(batcher, close) && queue_open;
             ended_ = close && batcher.all_stopped();
-            opened = {Clock::now(), batcher.last_commit_time()};
+            clock.open(Clock::now(), batcher.last_commit_time());
         };
         bool connected = false;
         while (queue_open && !ended_ && !stop.stop_requested()) {
@@ -227,37 +224,20 @@ class Session {
         return queue_open;
     }
 
-    /// Of a batch or of a flow of events without a pause.
-    struct Start {
-        Clock::time_point at;
-        uint32_t commit_time;  // by the source's clock; 0: not known yet
-    };
-
     /// A batch closes between transactions, when it is full or due; a replayed one where it closed before.
-    bool should_close(const ChangeBatcher& batcher, Start& opened, const Start& flow, bool pause) const {
+    bool should_close(const ChangeBatcher& batcher, BatchClock& clock, bool pause) const {
         if (batcher.replaying()) return batcher.must_close_now();
         if (!batcher.at_commit_edge()) return false;
         if (batcher.all_stopped()) return true;
         if (batcher.budget_reached() || is_end(batcher.position())) return true;
-        using std::chrono::duration_cast;
-        if (opened.commit_time == 0) opened.commit_time = batcher.last_commit_time();
-        const auto commits_since = [&](const Start& start) {
-            if (start.commit_time == 0) return std::chrono::seconds(0);
-            return std::chrono::seconds(int64_t{batcher.last_commit_time()} - start.commit_time);
-        };
-        const auto now = Clock::now();
-        const milliseconds open_for = duration_cast<milliseconds>(now - opened.at);
         const auto at_source = std::chrono::system_clock::now().time_since_epoch();
         OpenBatch batch{.rows = batcher.open_rows(),
                         .moved = batcher.moved(),
                         .earlier_under_way = under_way_ > 0,
-                        .open_for = open_for,
-                        .flowed_for = duration_cast<milliseconds>(now - flow.at),
-                        .flowed_commits = commits_since(flow),
                         .pause = pause,
-                        .age = duration_cast<std::chrono::seconds>(at_source) -
-                               std::chrono::seconds(batcher.last_commit_time()),
-                        .caught_up = commits_since(opened) - open_for};
+                        .age = std::chrono::duration_cast<std::chrono::seconds>(at_source) -
+                               std::chrono::seconds(batcher.last_commit_time())};
+        clock.measure(batch, Clock::now(), batcher.last_commit_time());
         return is_due(batch, context_.spec.settings.pull_batch_size, interval());
     }
 

@@ -172,10 +172,11 @@ const PipeField kFields[] = {
      .minimum = 1,
      .maximum = kManyRows,
      .preset = "100000",
-     .help =
-         "A batch of changes is inserted after this many rows, at the next commit. While ClickHouse is "
-         "still taking the one before, or the changes are older than ten seconds, it goes on growing, up to "
-         "the memory that a pipe may use: few large parts instead of many small ones.",
+     .help = "A batch of changes is inserted after this many rows, at the next commit. While ClickHouse is "
+             "still taking the one before, the changes are older than ten seconds, or for a second where the "
+             "pipe "
+             "has just caught up, it goes on growing, up to the memory that a pipe may use: few large parts "
+             "instead of many small ones.",
      .store = to_settings<&Settings::pull_batch_size>},
     {.path = "source.mysql.settings.useCompression",
      .kind = kBoolean,
