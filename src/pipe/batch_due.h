@@ -33,10 +33,11 @@ class BatchClock {
         opened_ = now;
         opened_behind_ = last_commit;
     }
-    /// The log is read to its end: what comes next is no backlog.
+    /// The log is read to its end: what comes next is no backlog. But MySQL sends a heartbeat also in front
+    /// of the first transaction that is wanted.
     void pause(Time now) {
         flows_since_ = now;
-        at_backlog_ = false;
+        if (first_commit_ != 0) at_backlog_ = false;
     }
     /// Sets the times of `batch` but its age.
     void measure(OpenBatch& batch, Time now, uint32_t last_commit) {

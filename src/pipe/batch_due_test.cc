@@ -119,11 +119,13 @@ TEST(BatchClock, ABacklogEndsWithTheFirstPause) {
     const BatchClock::Time begin{};
     BatchClock clock(begin);
     OpenBatch batch;
+    clock.measure(batch, begin + 50ms, 0);
+    clock.pause(begin + 50ms);  // nothing was wanted so far
     clock.measure(batch, begin + 100ms, 1000);
     clock.open(begin + 100ms, 1000);
     clock.measure(batch, begin + 300ms, 8200);
     EXPECT_EQ(batch.backlog, 7200s);
-    EXPECT_EQ(batch.flowed_for, 300ms);
+    EXPECT_EQ(batch.flowed_for, 250ms);
     clock.pause(begin + 400ms);
     clock.measure(batch, begin + 500ms, 8201);
     EXPECT_EQ(batch.backlog, 0s);
