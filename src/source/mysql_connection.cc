@@ -144,9 +144,14 @@ struct MysqlConnection::State {
     std::atomic<bool> interrupted{false};
 
     ~State() { close_link(); }
+    /// Gives the link up. Its close is a reset: a server that waits to send more, as after a close in good
+    /// order, would keep its locks and its read view until the kernel forgets the link, a minute later.
     void shut_down() noexcept {
         std::lock_guard lock(socket_mutex);
-        if (socket >= 0) ::shutdown(socket, SHUT_RDWR);
+        if (socket < 0) return;
+        const linger reset{.l_onoff = 1, .l_linger = 0};
+        ::setsockopt(socket, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+        ::shutdown(socket, SHUT_RDWR);
     }
     void close_link() noexcept {
         if (mysql != nullptr) mysql_close(mysql);

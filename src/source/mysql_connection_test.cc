@@ -239,6 +239,24 @@ TEST_P(MysqlConnectionTest, DroppingAnUnfinishedStreamIsQuick) {
     EXPECT_EQ(error_of([&] { other.query("SELECT 1"); }).disposition(), Disposition::kRetry);
 }
 
+TEST_P(MysqlConnectionTest, AStreamThatIsGivenUpHoldsNoLock) {
+    sql("CREATE TABLE t (id INT PRIMARY KEY AUTO_INCREMENT, v LONGTEXT)");
+    sql("INSERT INTO t (v) VALUES (REPEAT('x', 1000000))");
+    for (int i = 0; i < 6; ++i) sql("INSERT INTO t (v) SELECT v FROM t");
+    auto other = MysqlConnection::open(endpoint_);
+    const std::string id = other.query_value("SELECT CONNECTION_ID()").value();
+    {
+        RowStream rows = other.stream("SELECT v FROM " + database_ + ".t");
+        ASSERT_TRUE(rows.next());
+        // Until the server has filled what lies between, and waits.
+        while (connection_->query_value("SELECT time < 2 FROM information_schema.processlist WHERE id = " +
+                                        id) == "1") {
+        }
+        other.interrupt();
+    }
+    sql("DROP TABLE t");  // waits for ten seconds
+}
+
 TEST_P(MysqlConnectionTest, InterruptAfterALostLinkTouchesNoOtherDescriptor) {
     auto lost = MysqlConnection::open(endpoint_);
     std::string id = lost.query_value("SELECT CONNECTION_ID()").value();
