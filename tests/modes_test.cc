@@ -27,7 +27,12 @@ class Modes : public testing::TestWithParam<const char*> {
         choice_.database = "modes_" + test.substr(0, 20) + test.substr(test.find('/') + 1);
         for (char& c : choice_.database) c = static_cast<char>(std::tolower(c));
         choice_.mappings = {"t"};
-        source_.emplace(MysqlConnection::open(source_endpoint(GetParam())));
+        read_from(source_endpoint(GetParam()));
+    }
+    /// The pipe's source from now on; there the table is empty.
+    void read_from(const SourceEndpoint& endpoint) {
+        choice_.source = endpoint;
+        source_.emplace(MysqlConnection::open(endpoint));
         source_->execute("DROP DATABASE IF EXISTS " + choice_.database);
         source_->execute("CREATE DATABASE " + choice_.database);
         source_->execute("USE " + choice_.database);
@@ -109,11 +114,7 @@ TEST_P(Modes, AppendOnlyTargetsHoldEachChangeOnceThroughKills) {
 
 TEST_P(Modes, TheEndOfABacklogDoesNotWaitForTheInterval) {
     OwnServer own(choice_.server, {});  // its log is quiet when the backlog has been read
-    choice_.source = own.endpoint();
-    source_.emplace(MysqlConnection::open(own.endpoint()));
-    source_->execute("CREATE DATABASE " + choice_.database);
-    source_->execute("USE " + choice_.database);
-    source_->execute("CREATE TABLE t (id INT PRIMARY KEY AUTO_INCREMENT, v INT)");
+    read_from(own.endpoint());
     choice_.mode = "cdc_only";
     choice_.more_settings = "syncIntervalMilliseconds: 600000\n";
     PipeProcess pipe(choice_);
@@ -216,11 +217,7 @@ TEST_P(Modes, CompressedTransactionsAreChangesLikeOthers) {
     std::optional<OwnServer> own;
     if (choice_.server == "MARIADB") {
         own.emplace("MARIADB", std::vector<std::string>{"--log-bin-compress=ON"});
-        choice_.source = own->endpoint();
-        source_.emplace(MysqlConnection::open(*choice_.source));
-        source_->execute("CREATE DATABASE " + choice_.database);
-        source_->execute("USE " + choice_.database);
-        source_->execute("CREATE TABLE t (id INT PRIMARY KEY AUTO_INCREMENT, v INT, w VARCHAR(1000))");
+        read_from(own->endpoint());
     } else {
         source_->execute("SET SESSION binlog_transaction_compression = ON");
     }
