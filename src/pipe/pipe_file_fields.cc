@@ -174,9 +174,8 @@ const PipeField kFields[] = {
      .preset = "100000",
      .help = "A batch of changes is inserted after this many rows, at the next commit. While ClickHouse is "
              "still taking the one before, the changes are older than ten seconds, or for a second where the "
-             "pipe "
-             "has just caught up, it goes on growing, up to the memory that a pipe may use: few large parts "
-             "instead of many small ones.",
+             "pipe has just caught up, it goes on growing, up to the memory that a pipe may use: few large "
+             "parts instead of many small ones.",
      .store = to_settings<&Settings::pull_batch_size>},
     {.path = "source.mysql.settings.useCompression",
      .kind = kBoolean,

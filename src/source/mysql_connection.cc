@@ -144,8 +144,8 @@ struct MysqlConnection::State {
     std::atomic<bool> interrupted{false};
 
     ~State() { close_link(); }
-    /// Gives the link up. Its close is a reset: a server that waits to send more, as after a close in good
-    /// order, would keep its locks and its read view until the kernel forgets the link, a minute later.
+    /// Gives the link up. It is closed with a reset: after a close in good order a server that waits to send
+    /// more would keep its locks and its read view until our kernel forgets the link, a minute later.
     void shut_down() noexcept {
         std::lock_guard lock(socket_mutex);
         if (socket < 0) return;
