@@ -164,6 +164,17 @@ TEST_F(CommandLine, LeadsAPipeThroughItsLife) {
     EXPECT_NE(gone.err.find("no pipe is called 'store'"), std::string::npos) << gone.err;
 }
 
+TEST_F(CommandLine, PrintsWhatTheApiWarnsOf) {
+    const Finished made = run({"pipe", "create", pipe_file("odd", {{"type", "mysql"}}), "--output", "json"});
+    ASSERT_EQ(made.exit_code, 0) << made.err;
+    const json warnings = json::parse(made.out).at("warnings");
+    ASSERT_EQ(warnings.size(), 1u) << made.out;
+    EXPECT_EQ(made.err, "penstock: warning: " + warnings[0].get<std::string>() + "\n");
+    EXPECT_TRUE(made.err.starts_with("penstock: warning: flavour: found MariaDB")) << made.err;
+    ASSERT_EQ(run({"service", "create", "other", "--clickhouse-url", "http://127.0.0.1:1"}).exit_code, 0);
+    EXPECT_EQ(run({"service", "edit", "other", "--name", "another"}).err, "");
+}
+
 TEST_F(CommandLine, WatchesUntilAStateAndEndsWhenThePipeFails) {
     ASSERT_EQ(run({"pipe", "create", pipe_file("watched")}).exit_code, 0);
     EXPECT_EQ(run({"pipe", "watch", "watched", "--until", "Running"}).exit_code, 0);

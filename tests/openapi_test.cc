@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -130,6 +131,56 @@ void expect_known(const json& schema, const std::string& path) {
 
 TEST(OpenApi, EveryFieldOfTheDocumentIsOneOfAPipeFile) {
     expect_known(body_schema(), "");
+}
+
+const json& schema_named(const std::string& name) {
+    return openapi_document().at("components").at("schemas").at(name);
+}
+
+bool takes_null(const json& schema) {
+    if (schema.contains("oneOf")) return schema["oneOf"].back() == json{{"type", "null"}};
+    const json& type = schema.value("type", json());
+    return type.is_array() && std::find(type.begin(), type.end(), "null") != type.end();
+}
+
+/// Clients send whole objects back, those that they have sent and those that were answered, and parts of
+/// them.
+void expect_repeatable(const json& known, const json& patch, const std::string& path) {
+    EXPECT_EQ(patch.value("required", json::array()), json::array()) << path;
+    for (const auto& [name, property] : known.at("properties").items()) {
+        const std::string at = path + "." + name;
+        ASSERT_TRUE(patch.at("properties").contains(name)) << at << " cannot be repeated in a PATCH";
+        const json& repeated = patch["properties"][name];
+        EXPECT_TRUE(takes_null(repeated)) << at;
+        const json &read = bare(property), &written = bare(repeated);
+        EXPECT_EQ(type_of(written), type_of(read)) << at;
+        for (const char* limit : {"minimum", "maximum", "minLength", "maxLength", "multipleOf"}) {
+            if (read.contains(limit)) EXPECT_EQ(written.value(limit, json()), read[limit]) << at;
+        }
+        if (&read != &written && read.contains("properties")) expect_repeatable(read, written, at);
+        if (!read.contains("items") || !bare(read["items"]).contains("properties")) continue;
+        for (const auto& element : bare(read["items"])["properties"].items()) {
+            EXPECT_TRUE(bare(written["items"]).at("properties").contains(element.key())) << at;
+        }
+    }
+}
+
+TEST(OpenApi, WhatIsSentOrAnsweredMayBeRepeatedInAPatch) {
+    const std::pair<const char*, const char*> known[] = {
+        {"ClickPipePostRequest", "ClickPipePatchRequest"},
+        {"ClickPipe", "ClickPipePatchRequest"},
+        {"ServicePostRequest", "ServicePatchRequest"},
+        {"Service", "ServicePatchRequest"},
+        {"ClickPipesCdcScaling", "ClickPipesCdcScalingPatchRequest"}};
+    for (const auto& [read, patch] : known) {
+        SCOPED_TRACE(read);
+        expect_repeatable(schema_named(read), schema_named(patch), "");
+    }
+    // A removal names a whole mapping, as it was added.
+    const json& removal = schema_named("ClickPipePatchMySQLPipeRemoveTableMapping");
+    for (const auto& field : schema_named("ClickPipeMySQLPipeTableMapping")["properties"].items()) {
+        EXPECT_TRUE(removal["properties"].contains(field.key())) << field.key();
+    }
 }
 
 }  // namespace

@@ -203,6 +203,46 @@ TEST_F(ApiServerTest, WhatNeedsNoKey) {
               "POST is not a method of this path; allowed: GET");
 }
 
+TEST_F(ApiServerTest, EveryPathMayEndWithASlash) {
+    serve();
+    for (const char* path : {"/healthz", "/readyz", "/openapi.json"}) {
+        auto plain = send("GET", path, "", {}), slash = send("GET", std::string(path) + "/", "", {});
+        ASSERT_TRUE(plain && slash);
+        EXPECT_EQ(slash->status, 200) << path;
+        EXPECT_EQ(slash->body.size(), plain->body.size()) << path;
+    }
+    int known = 0;
+    for (const Route& route : routes()) {
+        std::string path(route.path);
+        for (const auto& [name, value] : {std::pair{"{organizationId}", services_->organization_id()},
+                                          {"{serviceId}", services_->default_id()},
+                                          {"{clickPipeId}", kUnknown},
+                                          {"{keyId}", "nobody"}}) {
+            if (size_t at = path.find(name); at != path.npos)
+                path.replace(at, std::string_view(name).size(), value);
+        }
+        const std::string body =
+            openapi_body_schema(*openapi_operation(route.path, route.method)) ? "{}" : "";
+        auto plain = send(std::string(route.method), path, body);
+        auto slash = send(std::string(route.method), path + "/", body);
+        ASSERT_TRUE(plain && slash) << path;
+        const json wanted = json::parse(plain->body), found = json::parse(slash->body);
+        EXPECT_EQ(slash->status, plain->status) << route.method << " " << path;
+        EXPECT_EQ(found.value("error", ""), wanted.value("error", "")) << route.method << " " << path;
+        ++known;
+    }
+    EXPECT_GT(known, 30);
+    EXPECT_EQ(result(send("GET", "/v1/organizations/?")), result(send("GET", "/v1/organizations")));
+    EXPECT_EQ(result(send("GET", service_ + "/clickpipes/")), json::array());
+    // One, and not in the middle.
+    for (const std::string& path :
+         {service_ + "/clickpipes//", organization_ + "//services", std::string("/")}) {
+        EXPECT_EQ(error(send("GET", path), 404), "there is no such path; /openapi.json lists them") << path;
+    }
+    EXPECT_EQ(error(send("GET", "/v1/organizations/", "", {}), 401),
+              "sign in with Basic authentication: key id and key secret");
+}
+
 TEST_F(ApiServerTest, SigningIn) {
     serve();
     auto without = send("GET", "/v1/organizations", "", {});
@@ -235,7 +275,6 @@ TEST_F(ApiServerTest, UnknownPathsAndIds) {
     error(send("GET", organization_ + "/services/" + kUnknown + "/clickpipes"), 404);
     error(send("GET", service_ + "/clickpipes/" + kUnknown), 404);
     error(send("GET", service_ + "/clickpipes/" + kUnknown + "/progress"), 404);
-    error(send("GET", service_ + "/clickpipes/"), 404);
     // The path is there, the service in it is not: no word about the body before that.
     error(send("POST", organization_ + "/services/" + kUnknown + "/clickpipes", "{}"), 404);
 }

@@ -21,7 +21,7 @@ namespace penstock {
 
 struct HttpRequest {
     std::string method;
-    std::string path;  ///< percent-decoded, without the query
+    std::string path;  ///< percent-decoded, without the query and a slash at its end
     std::multimap<std::string, std::string> query;
     std::string authorization, content_type;  ///< of the headers; empty: not sent
     std::string body;                         ///< decompressed; empty when too_large

@@ -22,6 +22,11 @@ struct Current {
 };
 thread_local Current* current = nullptr;
 
+/// A path may end with a slash, as clients write collections: nothing behind this point sees it.
+std::string_view without_last_slash(std::string_view path) {
+    return path.size() > 1 && path.ends_with('/') ? path.substr(0, path.size() - 1) : path;
+}
+
 }  // namespace
 
 ChunkedBody::State ChunkedBody::scan(std::string_view input) {
@@ -133,7 +138,7 @@ class HttpMessages::Server : public httplib::Server {
     void admit(const httplib::Request& head, HttpExchange& exchange) const {
         HttpRequest& request = exchange.request;
         request.method = head.method;
-        request.path = head.path;
+        request.path = without_last_slash(head.path);
         request.query = head.params;
         request.authorization = head.get_header_value("Authorization");
         request.content_type = head.get_header_value("Content-Type");
@@ -220,7 +225,7 @@ std::string_view HttpMessages::path_of(std::string_view input) {
     size_t begin = line.find(' ');
     if (begin == line.npos) return {};
     line.remove_prefix(begin + 1);
-    return line.substr(0, line.find_first_of(" ?"));
+    return without_last_slash(line.substr(0, line.find_first_of(" ?")));
 }
 
 }  // namespace penstock

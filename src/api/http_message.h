@@ -61,7 +61,8 @@ class HttpMessages {
 
     /// The headers' end in what has arrived: the position after it; npos: not here yet.
     static size_t head_end(std::string_view input);
-    /// The path of a request line, as it was sent, without the query; empty: none is here.
+    /// The path of a request line, as it was sent, without the query and a slash at its end; empty: none is
+    /// here.
     static std::string_view path_of(std::string_view input);
 
   private:

@@ -151,6 +151,12 @@ void print_json(const json& result) {
     fmt::print("{}\n", result.dump(2, ' ', false, json::error_handler_t::replace));
 }
 
+void print_warnings(const json& changed) {
+    for (const json& warning : changed.value("warnings", json::array())) {
+        fmt::print(stderr, "penstock: warning: {}\n", printable(warning.get<std::string>()));
+    }
+}
+
 std::string text_at(const json& object, const char* pointer) {
     const json::json_pointer at(pointer);
     if (!object.contains(at)) return {};

@@ -63,6 +63,9 @@ const ApiClient::json& find_default(const ApiClient::json& list, const std::stri
 /// Prints a result as JSON, as the API sent it.
 void print_json(const ApiClient::json& result);
 
+/// Prints the warnings of an answer to a change on stderr, a line each.
+void print_warnings(const ApiClient::json& changed);
+
 /// The text at a JSON pointer ("/source/mysql/host"): texts as they are, other values as JSON, "" for
 /// nothing.
 std::string text_at(const ApiClient::json& object, const char* pointer);

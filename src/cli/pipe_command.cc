@@ -74,6 +74,7 @@ int wait_for(ApiSession& api, const PipeOptions& options, const std::string& nam
 int finish(ApiSession& api, const PipeOptions& options, const std::string& path, const json& changed,
            const FollowGoal& goal, const std::stop_token& stop) {
     const std::string name = text_at(changed, "/name");
+    print_warnings(changed);
     if (options.wait) return wait_for(api, options, name, path, goal, stop);
     if (options.common.json()) {
         print_json(changed);
@@ -104,6 +105,7 @@ int create(const PipeOptions& options) {
     SignalWatcher signals(stop);
     ApiSession api(options.api, stop.get_token());
     const json pipe = api.client().post(api.pipes_path(), body);
+    print_warnings(pipe);
     if (!options.common.json()) {
         print_state(spec.name, text_at(pipe, "/state"), "; its id is " + text_at(pipe, "/id"));
         std::fflush(stdout);

@@ -120,6 +120,7 @@ int edit(const ServiceOptions& options) {
     }
     ApiSession api(options.api);
     const json service = api.client().patch(api.service_path(options.service), body);
+    print_warnings(service);
     if (options.common.json()) {
         print_json(service);
     } else {

@@ -25,7 +25,7 @@ std::vector<TablePlan> make_plans(const PipeSpec& spec, std::vector<TableSchema>
     return plans;
 }
 
-void require_source(const PipeSpec& spec) {
+std::vector<std::string> require_source(const PipeSpec& spec) {
     const std::vector<Prerequisite> items =
         check_source(spec.source, spec.settings, spec.mappings, Listed::kProblems);
     size_t failed = 0;
@@ -35,11 +35,14 @@ void require_source(const PipeSpec& spec) {
         if (failed++ == 0) first = &item;
     }
     if (first == nullptr) {
+        std::vector<std::string> warnings;
         for (const Prerequisite& item : items) {
             if (item.state != Prerequisite::State::kWarning) continue;
-            spdlog::warn("{}: {}; needed: {}", item.name, item.found, item.needed);
+            // Without the SQL that mends it, which may name the account: readers of the API see this too.
+            warnings.push_back(item.name + ": found " + item.found + ", needed " + item.needed);
+            spdlog::warn("{}", warnings.back());
         }
-        return;
+        return warnings;
     }
     std::string message = first->found;  // of the connection: the error itself
     if (first->name != "connection")
@@ -47,6 +50,16 @@ void require_source(const PipeSpec& spec) {
     if (failed > 1) message += " (and " + std::to_string(failed - 1) + " more; penstock check lists them)";
     throw Error(first->may_pass ? Disposition::kRetry : Disposition::kUsage, "check the source", message,
                 first->fix_sql.empty() ? "" : "Fix: " + first->fix_sql);
+}
+
+std::string with_warnings(const std::string& done, const std::vector<std::string>& warnings) {
+    std::string text = done;
+    for (size_t i = 0; i < warnings.size() && i < kShownWarnings; ++i) text += "; warning: " + warnings[i];
+    if (warnings.size() > kShownWarnings) {
+        text += "; and " + std::to_string(warnings.size() - kShownWarnings) +
+                " more warnings (penstock check lists them)";
+    }
+    return text;
 }
 
 std::vector<const TablePlan*> require_targets(ClickHouseClient& client, const PipeSpec& spec,

@@ -2,6 +2,7 @@
 // Is everything there that a pipe needs?
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "destination/clickhouse_client.h"
@@ -17,8 +18,14 @@ namespace penstock {
 std::vector<Prerequisite> check_pipe(const PipeSpec& spec, const std::optional<ClickHouseEndpoint>& target);
 
 /// Throws Error(kUsage) in one line for the first source prerequisite that failed, with the SQL that fixes
-/// it.
-void require_source(const PipeSpec& spec);
+/// it. Returns the warnings, one line each, which are in the log too.
+std::vector<std::string> require_source(const PipeSpec& spec);
+
+/// What was done, with the first kShownWarnings of what was found on the way and the number of the others:
+/// the reason of a transition, which is how a pipe's events tell of warnings.
+std::string with_warnings(const std::string& done, const std::vector<std::string>& warnings);
+
+constexpr size_t kShownWarnings = 5;
 
 /// Throws Error(kUsage) unless each target is absent, or ours to take: same columns, and empty when the
 /// pipe will load it. Returns those that are absent.

@@ -77,7 +77,7 @@ const PipeField kFields[] = {
     {.path = "source.mysql.type",
      .allowed = kTypes,
      .preset = "\"mysql\"",
-     .help = "Kind of server; it decides how retention and privileges are checked.",
+     .help = "Kind of server. Another one than is found there is a warning.",
      .store = to_source<&Source::type>},
     {.path = "source.mysql.host",
      .required = true,
@@ -303,8 +303,9 @@ const PipeField kFields[] = {
              spec.mappings.back().engine = enumerator<TableEngine>(kEngines, value);
          }},
     {.path = "source.mysql.tableMappings[].partitionKey",
-     .help = "Column by which the initial load is divided: indexed, an integer, date, datetime or timestamp. "
-             "Chosen by Penstock when it is not given.",
+     .help = "Column by which the initial load is divided: an integer, date, datetime or timestamp. Without "
+             "an index that begins with it the table is read in one pass, with a warning. Chosen by "
+             "Penstock when it is not given.",
      .store = to_mapping<&TableMapping::partition_key>},
     {.path = "source.validateSamples", .kind = kBoolean, .help = "Has no effect on MySQL pipes."},
     {.path = "destination", .kind = kObject, .help = "Where the data goes."},

@@ -20,7 +20,6 @@
 #include "pipe/pipe_setup.h"
 #include "pipe/pipe_worker.h"
 #include "pipe/resync_wanted.h"
-#include "source/partition_planner.h"
 #include "source/server_info.h"
 #include "source/table_definition.h"
 
@@ -445,23 +444,20 @@ std::vector<TableStatus> PipeRunner::tables() const {
     return impl_->tables();
 }
 
-void check_new_tables(const PipeSpec& spec, const ClickHouseEndpoint* destination) {
+std::vector<std::string> check_new_tables(const PipeSpec& spec, const ClickHouseEndpoint* destination) {
     std::optional<ClickHouseClient> client;
     bool has_time64 = true;
     if (destination != nullptr) {
         client.emplace(*destination);
         has_time64 = read_destination_info(*client).has_time64;
     }
-    require_source(spec);
+    std::vector<std::string> warnings = require_source(spec);
     MysqlConnection connection = MysqlConnection::open(spec.source);
     ServerInfo server = read_server_info(connection);
     std::vector<TableSchema> schemas = read_table_schemas(connection, server, source_tables(spec));
     std::vector<TablePlan> plans = make_plans(spec, std::move(schemas), has_time64);
-    for (const TablePlan& plan : plans) {
-        if (plan.partition_column.empty()) continue;
-        require_partition_column(connection, plan.source, plan.partition_column);
-    }
     if (client) require_targets(*client, spec, plans);
+    return warnings;
 }
 
 }  // namespace penstock

@@ -103,8 +103,8 @@ class PipeRunner {
 
 /// Everything that can be wrong with a new pipe, or with mappings that are to be added to one: the source and
 /// its prerequisites, definitions, types and keys, and, when `destination` is given, the targets. Creates
-/// nothing. Throws Error(kUsage, kFailPipe or kRetry) with the first thing that is wrong. `spec` holds only
-/// the mappings to be checked.
-void check_new_tables(const PipeSpec& spec, const ClickHouseEndpoint* destination);
+/// nothing. Throws Error(kUsage, kFailPipe or kRetry) with the first thing that is wrong; returns the
+/// warnings (require_source). `spec` holds only the mappings to be checked.
+std::vector<std::string> check_new_tables(const PipeSpec& spec, const ClickHouseEndpoint* destination);
 
 }  // namespace penstock

@@ -88,8 +88,8 @@ void PipeWorker::work(const LifecycleLog::Turn& turn, const std::stop_token& sto
 void PipeWorker::provision() {
     ClickHouseClient client(destination_);
     read_destination_info(client);
-    require_source(spec_);
-    fire(PipeEvent::kReady, "source and destination are reached and ready");
+    const std::vector<std::string> warnings = require_source(spec_);
+    fire(PipeEvent::kReady, with_warnings("source and destination are reached and ready", warnings));
 }
 
 // Setup: the first tables of a pipe, or an intake for those that are added or loaded anew.

@@ -13,6 +13,7 @@
 #include "base/name_suggestion.h"
 #include "base/text_file.h"
 #include "pipe/pipe_file_document.h"
+#include "service/service_url.h"
 
 namespace penstock {
 

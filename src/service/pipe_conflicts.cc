@@ -8,6 +8,7 @@
 
 #include "pipe/pipe_file.h"
 #include "service/request_error.h"
+#include "service/service_url.h"
 
 namespace penstock {
 

@@ -11,6 +11,7 @@
 #include "pipe/pipe_file.h"
 #include "pipe/pipe_file_check.h"
 #include "service/iso_time.h"
+#include "service/repeated_fields.h"
 #include "service/request_error.h"
 
 namespace penstock {
@@ -22,6 +23,17 @@ using nlohmann::json;
 const json kEmptyObject = json::object();
 const json kEmptyList = json::array();
 const json kNull;
+
+// What a PATCH can change; all else that it has must be as it is in force.
+constexpr std::initializer_list<const char*> kPatched = {"name", "fieldMappings", "settings"};
+constexpr std::initializer_list<const char*> kPatchedSource = {
+    "host",          "port",       "authentication",       "iamRole", "tlsHost",
+    "caCertificate", "disableTls", "skipCertVerification", "serverId"};
+constexpr std::initializer_list<const char*> kPatchedCredentials = {"username", "password"};
+constexpr std::initializer_list<const char*> kPatchedSettings = {
+    "syncIntervalSeconds", "syncIntervalMilliseconds", "pullBatchSize",
+    "useCompression",      "snapshotMaxRowsPerSecond", "snapshotMaxBytesPerSecond"};
+constexpr std::initializer_list<const char*> kPatchedDestination = {"columns"};
 
 /// The field's value where it is given, else `otherwise`.
 const json& member(const json& object, const char* name, const json& otherwise) {
@@ -111,26 +123,10 @@ void refuse_what_has_no_effect(const json& body) {
     }
 }
 
-std::string text_at(const json& mapping, const char* field) {
-    const json& value = member(mapping, field, kEmptyObject);
-    return value.is_string() ? value.get<std::string>() : "";
-}
-
-/// Mappings are the same by source schema, source table and target table.
-bool same_mapping(const json& a, const json& b) {
-    return std::ranges::all_of(
-        std::initializer_list<const char*>{"sourceSchemaName", "sourceTable", "targetTable"},
-        [&](const char* field) { return text_at(a, field) == text_at(b, field); });
-}
-
-std::string described(const json& mapping) {
-    return text_at(mapping, "sourceSchemaName") + "." + text_at(mapping, "sourceTable") + " to " +
-           text_at(mapping, "targetTable");
-}
-
 auto find_mapping(json& mappings, const json& wanted) {
-    return std::find_if(mappings.begin(), mappings.end(),
-                        [&](const json& mapping) { return same_mapping(mapping, wanted); });
+    return std::find_if(mappings.begin(), mappings.end(), [key = mapping_key(wanted)](const json& mapping) {
+        return mapping_key(mapping) == key;
+    });
 }
 
 std::string element(const char* list, size_t i) {
@@ -142,7 +138,7 @@ void remove_mappings(json& mappings, const json& list) {
         auto found = find_mapping(mappings, list[i]);
         if (found == mappings.end()) {
             refuse(element("tableMappingsToRemove", i) + ": the pipe has no mapping of " +
-                   described(list[i]));
+                   mapping_name(list[i]));
         }
         mappings.erase(found);
     }
@@ -152,11 +148,11 @@ void remove_mappings(json& mappings, const json& list) {
 void add_mappings(json& mappings, json& before, const json& list) {
     for (size_t i = 0; i < list.size(); ++i) {
         if (find_mapping(mappings, list[i]) != mappings.end()) {
-            refuse(element("tableMappingsToAdd", i) + ": the pipe has the mapping of " + described(list[i]) +
-                   " already");
+            refuse(element("tableMappingsToAdd", i) + ": the pipe has the mapping of " +
+                   mapping_name(list[i]) + " already");
         }
         if (find_mapping(before, list[i]) != before.end()) {
-            refuse(element("tableMappingsToAdd", i) + ": the mapping of " + described(list[i]) +
+            refuse(element("tableMappingsToAdd", i) + ": the mapping of " + mapping_name(list[i]) +
                        " is removed and added in one request",
                    "Remove it first; then empty or drop the target and add it");
         }
@@ -171,6 +167,37 @@ void take(json& to, const json& from, std::initializer_list<const char*> fields)
             to[field] = without_nulls(value);
     }
 }
+
+bool is_patched(std::string_view path) {
+    auto is_one = [&](std::string_view object, std::initializer_list<const char*> fields) {
+        return path.starts_with(object) && std::ranges::any_of(fields, [&](std::string_view field) {
+                   return path.substr(object.size()) == field;
+               });
+    };
+    return is_one("", kPatched) || is_one("source.mysql.", kPatchedSource) ||
+           is_one("source.mysql.settings.", kPatchedSettings) ||
+           is_one("source.mysql.credentials.", kPatchedCredentials) ||
+           is_one("destination.", kPatchedDestination) ||
+           is_one("source.mysql.", {"tableMappingsToAdd", "tableMappingsToRemove"}) ||
+           is_one("", {"warnings", "source.validateSamples"});  // nothing that is in force
+}
+
+std::string instead_of_patching(std::string_view path) {
+    if (path == "state") return "A state is asked for with PATCH .../state: start, stop or resync";
+    if (path == "source.mysql.tableMappings") {
+        return "Name what changes in tableMappingsToAdd and tableMappingsToRemove";
+    }
+    if (path.starts_with("source.mysql.tableMappings[")) {
+        return "Remove the mapping, then empty or drop its target, and add the mapping with another request";
+    }
+    if (path.starts_with("source.") || path.starts_with("destination.")) {
+        return "It is fixed when a pipe is created: leave it out or repeat it as it is; for another value, "
+               "delete the pipe and create it anew";
+    }
+    return "Leave it out or repeat it as it is";
+}
+
+const ChangeRules kPatchRules{is_patched, instead_of_patching};
 
 json source_only(const PipeSpec& spec) {
     json mysql = to_json(spec).at("source").at("mysql");
@@ -221,18 +248,22 @@ json shown_pipe(const PipeRecord& record) {
     mysql.erase("credentials");
     json destination = document.at("destination");
     destination.erase("roles");  // the API's ClickPipeDestination has none
-    json shown = {{"id", record.id},
-                  {"serviceId", record.service_id},
-                  {"name", record.name},
-                  {"state", record.state},
+    json shown = {{"name", record.name},
                   {"source", {{"mysql", std::move(mysql)}}},
                   {"destination", std::move(destination)},
                   {"fieldMappings", member(document, "fieldMappings", kEmptyList)},
-                  {"settings", member(document, "settings", kEmptyObject)},
-                  {"createdAt", iso_time(record.created_at)},
-                  {"updatedAt", iso_time(record.updated_at)}};
+                  {"settings", member(document, "settings", kEmptyObject)}};
+    shown.update(pipe_facts(record));
     if (document.contains("scaling")) shown["scaling"] = document["scaling"];
     return shown;
+}
+
+json pipe_facts(const PipeRecord& record) {
+    return {{"id", record.id},
+            {"serviceId", record.service_id},
+            {"state", record.state},
+            {"createdAt", iso_time(record.created_at)},
+            {"updatedAt", iso_time(record.updated_at)}};
 }
 
 json shown_settings(const json& document) {
@@ -259,32 +290,32 @@ std::vector<std::pair<std::string, std::string>> insert_settings(const json& doc
     return settings;
 }
 
-PipeEdit edited_pipe(const json& document, const json& patch) {
+PipeEdit edited_pipe(const json& document, const json& patch, const json& facts) {
     PipeEdit edit{.document = document, .spec = {}};
     const PipeSpec before = from_json(document);
+    require_mysql(member(patch, "source", kEmptyObject));
+    refuse_what_has_no_effect(patch);
+    json in_force = merged(to_json(before), document);  // a document of an earlier version lacks some
+    in_force.update(facts);
+    require_as_in_force(patch, in_force, kPatchRules);
     json& to = edit.document;
     if (const json& name = member(patch, "name", kEmptyObject); name.is_string()) to["name"] = name;
-    take(to["destination"], member(patch, "destination", kEmptyObject), {"columns"});
+    take(to["destination"], member(patch, "destination", kEmptyObject), kPatchedDestination);
     if (const json& settings = member(patch, "settings", kEmptyObject); !settings.empty()) {
         to["settings"] = merged(member(to, "settings", kEmptyObject), settings);
     }
-    if (patch.contains("fieldMappings") && !patch["fieldMappings"].is_null()) {
-        to["fieldMappings"] = without_nulls(patch["fieldMappings"]);
+    const json& shown_fields = member(to, "fieldMappings", kEmptyList);
+    if (const json& fields = member(patch, "fieldMappings", shown_fields); fields != shown_fields) {
+        to["fieldMappings"] = without_nulls(fields);
     }
 
-    const json& source = member(patch, "source", kEmptyObject);
-    require_mysql(source);
-    const json& mysql = member(source, "mysql", kEmptyObject);
+    const json& mysql = member(member(patch, "source", kEmptyObject), "mysql", kEmptyObject);
     json& to_mysql = to["source"]["mysql"];
-    take(to_mysql, mysql,
-         {"host", "port", "authentication", "iamRole", "tlsHost", "caCertificate", "disableTls",
-          "skipCertVerification", "serverId"});
+    take(to_mysql, mysql, kPatchedSource);
     for (const char* optional : {"iamRole", "tlsHost", "caCertificate", "serverId"}) {
         if (mysql.contains(optional) && mysql[optional].is_null()) to_mysql.erase(optional);
     }
-    take(to_mysql["settings"], member(mysql, "settings", kEmptyObject),
-         {"syncIntervalSeconds", "syncIntervalMilliseconds", "pullBatchSize", "useCompression",
-          "snapshotMaxRowsPerSecond", "snapshotMaxBytesPerSecond"});
+    take(to_mysql["settings"], member(mysql, "settings", kEmptyObject), kPatchedSettings);
     // Who gives seconds wants them in force.
     const json& settings = member(mysql, "settings", kEmptyObject);
     auto given = [&](const char* field) { return settings.contains(field) && !settings[field].is_null(); };
@@ -292,7 +323,7 @@ PipeEdit edited_pipe(const json& document, const json& patch) {
         json& kept = to_mysql["settings"];
         if (kept.contains("syncIntervalMilliseconds")) kept["syncIntervalMilliseconds"] = 0;
     }
-    take(to_mysql["credentials"], member(mysql, "credentials", kEmptyObject), {"username", "password"});
+    take(to_mysql["credentials"], member(mysql, "credentials", kEmptyObject), kPatchedCredentials);
     json& credentials = to_mysql["credentials"];
     if (credentials.contains("password")) {
         if (!credentials["password"].is_string()) refuse("source.mysql.credentials.password: must be text");

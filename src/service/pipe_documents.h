@@ -29,6 +29,8 @@ nlohmann::json stored_document(const nlohmann::json& body, const PipeSpec& spec)
 
 /// A ClickPipe: without credentials, with the state and the times.
 nlohmann::json shown_pipe(const PipeRecord& record);
+/// Of a ClickPipe, what is not of the document: its ids, state and times.
+nlohmann::json pipe_facts(const PipeRecord& record);
 
 /// ClickPipeSettings of a stored document.
 nlohmann::json shown_settings(const nlohmann::json& document);
@@ -49,9 +51,11 @@ struct PipeEdit {
     bool changes_work = false;    ///< anything that the running pipe must know, the password apart
 };
 
-/// Throws RequestError(kBadRequest) that names the field: mappings to remove that are not there, to add that
-/// are there already, none left, and all that is wrong with the pipe as it would be.
-PipeEdit edited_pipe(const nlohmann::json& document, const nlohmann::json& patch);
+/// `facts` is what is in force besides the document (pipe_facts). Throws RequestError(kBadRequest) that names
+/// the field: one that cannot change and is not as it is in force, mappings to remove that are not there, to
+/// add that are there already, none left, and all that is wrong with the pipe as it would be.
+PipeEdit edited_pipe(const nlohmann::json& document, const nlohmann::json& patch,
+                     const nlohmann::json& facts = nlohmann::json::object());
 
 /// `source.mysql.tableMappings[2]`: the mapping of that source table ("shop.orders"), when it is the only
 /// one; else empty. `list` is the field's path.

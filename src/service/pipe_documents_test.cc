@@ -216,6 +216,152 @@ TEST(Patch, NothingGivenChangesNothing) {
     }
 }
 
+TEST(Patch, WhatIsRepeatedIsNoChange) {
+    const json document = two_tables();
+    json whole = document;  // as it is answered
+    whole["warnings"] = {"of an earlier answer"};
+    whole["scaling"] = json::object();
+    whole["destination"]["roles"] = json::array();
+    whole["destination"]["table"] = "";
+    whole["destination"]["managedTable"] = false;
+    whole["source"]["validateSamples"] = true;
+    json reordered = whole;
+    auto& mappings = reordered["source"]["mysql"]["tableMappings"];
+    std::swap(mappings[0], mappings[1]);
+    mappings[1] = mapping("orders", "orders");  // what is left out is not compared
+    json parts = {{"source", {{"mysql", {{"type", "mysql"}, {"settings", {{"replicationMode", "cdc"}}}}}}}};
+    json earlier = document;  // stored by a version without these settings
+    earlier["source"]["mysql"]["settings"].erase("geometry");
+    for (const auto& [in_force, patch] :
+         {std::pair{document, whole}, {document, reordered}, {document, parts}, {earlier, whole}}) {
+        PipeEdit edit = edited_pipe(in_force, patch);
+        EXPECT_EQ(edit.document, in_force) << patch;
+        EXPECT_FALSE(edit.changes_work || edit.changes_source || edit.password) << patch;
+    }
+    const json facts = {{"id", "i"}, {"state", "Running"}};
+    EXPECT_EQ(edited_pipe(document, facts, facts).document, document);
+}
+
+/// The refusal and what to do.
+std::string whole_refusal_of(const json& document, const json& patch, const json& facts = json::object()) {
+    try {
+        edited_pipe(document, patch, facts);
+    } catch (const RequestError& e) {
+        EXPECT_EQ(e.refusal(), Refusal::kBadRequest);
+        return e.message() + ". " + e.hint();
+    }
+    return "no refusal";
+}
+
+TEST(Patch, WhatCannotChangeIsNamed) {
+    const json document = two_tables();
+    const std::string fixed =
+        ". It is fixed when a pipe is created: leave it out or repeat it as it is; for another value, delete "
+        "the "
+        "pipe and create it anew";
+    EXPECT_EQ(whole_refusal_of(document, {{"source", {{"mysql", {{"type", "mariadb"}}}}}}),
+              "source.mysql.type: cannot change from \"mysql\" to \"mariadb\"" + fixed);
+    EXPECT_EQ(whole_refusal_of(document, {{"destination", {{"database", "other"}}}}),
+              "destination.database: cannot change from \"default\" to \"other\"" + fixed);
+    EXPECT_EQ(
+        whole_refusal_of(document, {{"destination", {{"table", "t"}, {"managedTable", true}}}}),
+        "destination.managedTable: cannot change to true; destination.table: cannot change to \"t\"" + fixed);
+    const json others = {{"replicationMode", "snapshot"},
+                         {"replicationMechanism", "FILE_POS"},
+                         {"allowNullableColumns", false},
+                         {"initialLoadParallelism", 5},
+                         {"snapshotNumRowsPerPartition", 5000},
+                         {"snapshotNumberOfParallelTables", 2},
+                         {"deleteOnMerge", true},
+                         {"invalidDates", "null"},
+                         {"tinyInt1", "int8"},
+                         {"geometry", "ewkt"}};
+    const json& in_force = document["source"]["mysql"]["settings"];
+    for (const auto& [name, other] : others.items()) {
+        json settings = in_force;
+        settings[name] = other;
+        settings["pullBatchSize"] = 7;  // what can change is not done either
+        EXPECT_EQ(whole_refusal_of(document, mysql_patch({{"settings", settings}})),
+                  "source.mysql.settings." + name + ": cannot change from " + in_force[name].dump() + " to " +
+                      other.dump() + fixed);
+    }
+    // The first five of them, in the order of their names.
+    const std::string all = whole_refusal_of(document, mysql_patch({{"settings", others}}));
+    EXPECT_TRUE(all.starts_with("source.mysql.settings.allowNullableColumns: cannot change")) << all;
+    EXPECT_NE(all.find("; and 5 more. It is fixed"), all.npos) << all;
+
+    const json facts = {{"id", "i"}, {"state", "Running"}};
+    EXPECT_EQ(whole_refusal_of(document, {{"id", "j"}}, facts),
+              "id: cannot change from \"i\" to \"j\". Leave it out or repeat it as it is");
+    EXPECT_EQ(
+        whole_refusal_of(document, {{"state", "Paused"}}, facts),
+        "state: cannot change from \"Running\" to \"Paused\". A state is asked for with PATCH .../state: "
+        "start, stop or resync");
+    EXPECT_TRUE(whole_refusal_of(document, {{"scaling", {{"replicas", 2}}}})
+                    .starts_with("scaling.replicas: a MySQL pipe has no replicas"));
+    EXPECT_TRUE(whole_refusal_of(document, {{"destination", {{"roles", {"r"}}}}})
+                    .starts_with("destination.roles: Penstock makes no ClickHouse user"));
+}
+
+TEST(Patch, MappingsAreRepeatedOrNamed) {
+    const json document = two_tables();
+    auto with = [&](json mappings) {
+        return whole_refusal_of(document, mysql_patch({{"tableMappings", std::move(mappings)}}));
+    };
+    const std::string list = ". Name what changes in tableMappingsToAdd and tableMappingsToRemove";
+    json both = document["source"]["mysql"]["tableMappings"];
+    EXPECT_EQ(with(json::array({both[0]})),
+              "source.mysql.tableMappings: lacks the mapping of shop.visits to visits" + list);
+    json more = both;
+    more.push_back(mapping("new", "new"));
+    EXPECT_EQ(with(more), "source.mysql.tableMappings[2]: the pipe has no mapping of shop.new to new" + list);
+    json other = both;
+    other[1]["excludedColumns"] = {"agent", "more"};
+    other[0]["tableEngine"] = "MergeTree";
+    EXPECT_EQ(
+        with(other),
+        "source.mysql.tableMappings[0].tableEngine: cannot change from \"ReplacingMergeTree\" to "
+        "\"MergeTree\"; source.mysql.tableMappings[1].excludedColumns: cannot change from [\"agent\"] to "
+        "[\"agent\",\"more\"]. Remove the mapping, then empty or drop its target, and add the mapping with "
+        "another request");
+    json two_excluded = document;
+    two_excluded["source"]["mysql"]["tableMappings"][1]["excludedColumns"] = {"a", "b"};
+    json turned = mapping("visits", "visits");
+    turned["excludedColumns"] = {"b", "a"};
+    EXPECT_EQ(edited_pipe(two_excluded, mysql_patch({{"tableMappings", {both[0], turned}}})).document,
+              two_excluded);
+    // Each name counts by itself, whatever they spell together.
+    json spelt = both;
+    spelt[0]["sourceSchemaName"] = "shop.or";
+    json alike = spelt[0];
+    alike["sourceSchemaName"] = "shop";
+    alike["sourceTable"] = "or.orders";
+    json dotted = document;
+    dotted["source"]["mysql"]["tableMappings"] = spelt;
+    EXPECT_EQ(refusal_of([&] {
+                  edited_pipe(dotted, mysql_patch({{"tableMappingsToRemove", {alike}}}));
+              }),
+              "source.mysql.tableMappingsToRemove[0]: the pipe has no mapping of shop.or.orders to orders");
+    // A removal names a whole mapping as well.
+    json removed = both[1];
+    removed["tableEngine"] = "MergeTree";  // not compared: its names name it
+    EXPECT_EQ(
+        edited_pipe(document, mysql_patch({{"tableMappings", both}, {"tableMappingsToRemove", {removed}}}))
+            .spec.mappings.size(),
+        1u);
+}
+
+TEST(Patch, PartsOfASourceAreEnough) {
+    const json document = two_tables();
+    auto edit = [&](const json& fields) { return edited_pipe(document, {{"source", {{"mysql", fields}}}}); };
+    EXPECT_EQ(edit({{"tableMappingsToAdd", {mapping("new", "new")}}}).spec.mappings.size(), 3u);
+    EXPECT_EQ(edit({{"port", 4000}}).spec.source.port, 4000);
+    EXPECT_EQ(edit({{"port", 4000}}).spec.source.host, "db");
+    EXPECT_EQ(edit({{"credentials", {{"username", "v"}}}}).spec.source.username, "v");
+    EXPECT_EQ(edit({{"credentials", {{"username", "v"}}}}).password, std::nullopt);
+    EXPECT_EQ(edit({{"credentials", {{"password", "new"}}}}).password, "new");
+}
+
 TEST(Patch, WhatTheRunningPipeNeedNotKnow) {
     const json document = two_tables();
     PipeEdit edit =

@@ -20,6 +20,7 @@
 #include "service/pipe_conflicts.h"
 #include "service/pipe_documents.h"
 #include "service/pipe_views.h"
+#include "service/service_url.h"
 #include "service/services.h"
 #include "service/stored_service.h"
 
@@ -68,6 +69,12 @@ bool is_of_catalog(const Error& e) {
     return e.operation().starts_with("catalog ");
 }
 
+/// The answer to a change: what it is now, and what its checks found that a person should know.
+json with_found(json shown, const std::vector<std::string>& warnings) {
+    shown["warnings"] = warnings;
+    return shown;
+}
+
 /// Does what a request asks for; an Error that it runs into is what is wrong with the request. `path_of`
 /// gives the field that a source table ("shop.orders") was named in; it may give "".
 template <typename Action>
@@ -112,7 +119,7 @@ class PipeManager::Impl {
         require_free_targets(catalog_, services_, service_id, "", spec.target_database, spec.mappings,
                              kMappings);
         require_free_server_id(catalog_, "", spec.source);
-        check_tables(service_id, spec, kMappings);
+        const std::vector<std::string> warnings = check_tables(service_id, spec, kMappings);
 
         PipeRecord record;
         record.id = make_uuid();
@@ -136,7 +143,7 @@ class PipeManager::Impl {
             std::lock_guard lock(mutex_);
             entries_[record.id] = entry;
         }
-        return shown_pipe(stored(record.id));
+        return with_found(shown_pipe(stored(record.id)), warnings);
     }
 
     std::vector<json> list(const std::string& service_id) const {
@@ -155,11 +162,8 @@ class PipeManager::Impl {
     json patch(const std::string& service_id, const std::string& pipe_id, const json& body) {
         Command command(*this, service_id, pipe_id);
         const PipeRecord record = stored(pipe_id);
-        if (record.state == state_name(PipeState::kCompleted)) {
-            refuse("pipe " + record.name + ": it is Completed; it can only be resynced or deleted");
-        }
         const json document = json::parse(record.spec_json);
-        PipeEdit edit = edited_pipe(document, body);
+        PipeEdit edit = edited_pipe(document, body, pipe_facts(record));
         std::optional<std::string> old_password;
         std::string sealed;
         try {
@@ -169,6 +173,9 @@ class PipeManager::Impl {
         }
         const bool new_password = edit.password && edit.password != old_password;
         if (edit.document == document && !new_password) return shown_pipe(record);
+        if (record.state == state_name(PipeState::kCompleted)) {
+            refuse("pipe " + record.name + ": it is Completed; it can only be resynced or deleted");
+        }
         if (!new_password && !old_password) {
             refuse("source.mysql.credentials.password: is needed, because the stored one does not open: " +
                    sealed);
@@ -179,13 +186,18 @@ class PipeManager::Impl {
         const std::string& database = edit.spec.target_database;
         require_free_targets(catalog_, services_, service_id, pipe_id, database, edit.added, kAddedMappings);
         require_free_server_id(catalog_, pipe_id, edit.spec.source);
+        std::vector<std::string> warnings;
         if (edit.changes_source || new_password) {
-            as_asked([&] { require_source(edit.spec); }, path_in(edit.spec.mappings, kMappings));
+            warnings =
+                as_asked([&] { return require_source(edit.spec); }, path_in(edit.spec.mappings, kMappings));
         }
         if (!edit.added.empty()) {
             PipeSpec added = edit.spec;
             added.mappings = edit.added;
-            check_tables(service_id, added, kAddedMappings);
+            for (std::string& warning : check_tables(service_id, added, kAddedMappings)) {
+                if (std::ranges::find(warnings, warning) == warnings.end())
+                    warnings.push_back(std::move(warning));
+            }
         }
 
         PipeChange change;
@@ -200,11 +212,11 @@ class PipeManager::Impl {
         if (edit.changes_work || new_password) {
             std::optional<std::string> password;
             if (new_password) password = edit.password;
-            as_asked([&] { command->runner->edit(change, password, kEdited); });
+            as_asked([&] { command->runner->edit(change, password, with_warnings(kEdited, warnings)); });
         } else {
             catalog_.change_pipe(pipe_id, change);
         }
-        return shown_pipe(stored(pipe_id));
+        return with_found(shown_pipe(stored(pipe_id)), warnings);
     }
 
     json command(const std::string& service_id, const std::string& pipe_id, PipeCommand what,
@@ -242,13 +254,15 @@ class PipeManager::Impl {
 
     json edit_service(const std::string& service_id, const json& body) {
         services_.require(service_id);
+        if (!services_.changes(service_id, body)) return services_.get(service_id);
         const auto require_place = [&] {
             if (auto url = body.find("url"); url != body.end() && url->is_string()) {
                 require_free_place(catalog_, services_, service_id, place_of_url(*url));
             }
         };
         require_place();
-        if (catalog_.count_pipes(service_id) > 0) require_open_to_pipes(service_id, body);
+        std::vector<std::string> warnings;
+        if (catalog_.count_pipes(service_id) > 0) warnings = require_open_to_pipes(service_id, body);
         json shown;
         {
             std::lock_guard registration(registration_);
@@ -269,13 +283,13 @@ class PipeManager::Impl {
                 if (is_at_rest(state) || state == PipeState::kPausing) continue;  // it asks when it starts
                 PipeChange change;
                 change.spec_json = stored(id).spec_json;
-                command->runner->edit(change, std::nullopt, kServiceEdited);
+                command->runner->edit(change, std::nullopt, with_warnings(kServiceEdited, warnings));
             } catch (const Error& e) {
                 if (is_of_catalog(e)) throw;
                 spdlog::info("{}", e.what());  // it went, or came to rest, meanwhile
             }
         }
-        return shown;
+        return with_found(std::move(shown), warnings);
     }
 
     json put_settings(const std::string& service_id, const std::string& pipe_id, const json& body) {
@@ -499,8 +513,9 @@ class PipeManager::Impl {
     }
 
     /// A ClickHouse that turns the service away would fail all its pipes. One that does not answer now is
-    /// waited for.
-    void require_open_to_pipes(const std::string& service_id, const json& body) const {
+    /// waited for: a warning.
+    std::vector<std::string> require_open_to_pipes(const std::string& service_id, const json& body) const {
+        std::vector<std::string> warnings;
         as_asked([&] {
             ClickHouseClient client(services_.edited_endpoint(service_id, body));
             try {
@@ -508,8 +523,10 @@ class PipeManager::Impl {
             } catch (const Error& e) {
                 if (e.disposition() != Disposition::kRetry) throw;
                 spdlog::warn("{}", e.what());
+                warnings.emplace_back(e.what());
             }
         });
+        return warnings;
     }
 
     std::optional<ClickHouseEndpoint> endpoint_if_up(const std::string& service_id) const {
@@ -522,11 +539,12 @@ class PipeManager::Impl {
         return [&mappings, list](const std::string& table) { return mapping_path(mappings, table, list); };
     }
 
-    void check_tables(const std::string& service_id, const PipeSpec& spec, const char* list) const {
-        as_asked(
+    std::vector<std::string> check_tables(const std::string& service_id, const PipeSpec& spec,
+                                          const char* list) const {
+        return as_asked(
             [&] {
                 const std::optional<ClickHouseEndpoint> target = endpoint_if_up(service_id);
-                check_new_tables(spec, target ? &*target : nullptr);
+                return check_new_tables(spec, target ? &*target : nullptr);
             },
             path_in(spec.mappings, list));
     }

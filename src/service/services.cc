@@ -1,13 +1,10 @@
 #include "service/services.h"
 
 #include <algorithm>
-#include <cctype>
-#include <charconv>
 #include <map>
 #include <mutex>
 #include <utility>
 
-#include <arpa/inet.h>
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
@@ -15,6 +12,8 @@
 #include "embedded/engine.h"
 #include "secrets/master_key.h"
 #include "service/iso_time.h"
+#include "service/repeated_fields.h"
+#include "service/service_url.h"
 #include "service/stored_service.h"
 
 namespace penstock {
@@ -36,40 +35,36 @@ struct Service {
     bool embedded() const { return origin == kOriginEmbedded; }
 };
 
-struct UrlParts {
-    bool https = false;
-    std::string host;
-    uint16_t port = 0;
-};
-
-/// Nothing when it is not SCHEME://HOST[:PORT], a slash at its end allowed.
-std::optional<UrlParts> split_url(std::string_view url) {
-    UrlParts parts;
-    if (url.starts_with("https://")) {
-        parts.https = true;
-    } else if (!url.starts_with("http://")) {
-        return std::nullopt;
-    }
-    url.remove_prefix(url.find("//") + 2);
-    if (url.ends_with('/')) url.remove_suffix(1);
-    if (url.find_first_of("/?#@ \t\r\n\\") != url.npos) return std::nullopt;
-    size_t end = url.starts_with('[') ? url.find(']') + 1 : url.find(':');
-    std::string_view port = end < url.size() ? url.substr(end) : std::string_view();
-    parts.host = url.substr(0, end);
-    if (parts.host.empty() || (parts.host.front() == '[' && parts.host.size() < 4)) return std::nullopt;
-    parts.port = parts.https ? 443 : 80;
-    if (port.empty()) return parts;
-    auto [last, error] = std::from_chars(port.data() + 1, port.data() + port.size(), parts.port);
-    bool whole = port.front() == ':' && error == std::errc() && last == port.data() + port.size();
-    return whole && parts.port != 0 ? std::optional(parts) : std::nullopt;
-}
-
 std::string text_of(const json& body, const char* field) {
     auto found = body.find(field);
     if (found == body.end() || found->is_null()) return "";
     if (!found->is_string()) throw RequestError(Refusal::kBadRequest, std::string(field) + ": must be text");
     return found->get<std::string>();
 }
+
+bool is_given(const json& body, const char* field) {
+    return body.contains(field) && !body[field].is_null();
+}
+
+/// What of a service is set by a request.
+struct SettingField {
+    const char* name;
+    std::string ServiceSettings::*value;
+};
+constexpr SettingField kSettingFields[] = {{"name", &ServiceSettings::name},
+                                           {"url", &ServiceSettings::url},
+                                           {"user", &ServiceSettings::user},
+                                           {"password", &ServiceSettings::password},
+                                           {"caCertificate", &ServiceSettings::ca_certificate},
+                                           {"cluster", &ServiceSettings::cluster}};
+
+const ChangeRules kServiceRules{
+    [](std::string_view path) {
+        return path == "warnings" || std::ranges::any_of(kSettingFields, [&](const SettingField& field) {
+                   return path == field.name;
+               });
+    },
+    [](std::string_view) { return "Leave it out or repeat it as it is"; }};
 
 json to_settings_json(const Service& service) {
     json stored = {{"origin", service.origin}};
@@ -86,29 +81,6 @@ json to_settings_json(const Service& service) {
 }
 
 }  // namespace
-
-std::string normalized_address(std::string host, uint16_t port) {
-    if (host.starts_with('/')) return host;
-    std::transform(host.begin(), host.end(), host.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-    in_addr v4{};
-    const bool loopback = ::inet_pton(AF_INET, host.c_str(), &v4) == 1 && (ntohl(v4.s_addr) >> 24) == 127;
-    if (loopback || host == "::1") host = "localhost";
-    return host + ":" + std::to_string(port);
-}
-
-std::string problem_with_service_url(const std::string& url) {
-    if (split_url(url)) return "";
-    return "is not the URL of a ClickHouse; allowed: http://HOST[:PORT] or https://HOST[:PORT], without "
-           "user, "
-           "path or parameters";
-}
-
-std::string place_of_url(const std::string& url) {
-    const UrlParts parts = split_url(url).value_or(UrlParts{});
-    return normalized_address(parts.host, parts.port);
-}
 
 class Services::Impl {
   public:
@@ -157,6 +129,17 @@ class Services::Impl {
         require_free_name(service);
         store(service);
         return show(services_[service.id] = std::move(service));
+    }
+
+    bool changes(const std::string& id, const json& body) const {
+        std::lock_guard lock(mutex_);
+        const Service& service = find(id);
+        require_as_in_force(body, show(service), kServiceRules);
+        return std::ranges::any_of(kSettingFields, [&](const SettingField& field) {
+            return is_given(body, field.name) &&
+                   (text_of(body, field.name) != service.settings.*field.value ||
+                    (service.sealed && field.name == std::string_view("password")));
+        });
     }
 
     json edit(const std::string& id, const json& body) {
@@ -232,16 +215,10 @@ class Services::Impl {
   private:
     /// What `body` gives, over what is there. Throws RequestError(kBadRequest).
     static void apply(const json& body, ServiceSettings& settings) {
-        auto take = [&](const char* field, std::string& value) {
-            if (body.contains(field) && !body[field].is_null()) value = text_of(body, field);
-        };
         auto refuse = [](const std::string& why) { throw RequestError(Refusal::kBadRequest, why); };
-        take("name", settings.name);
-        take("url", settings.url);
-        take("user", settings.user);
-        take("password", settings.password);
-        take("caCertificate", settings.ca_certificate);
-        take("cluster", settings.cluster);
+        for (const SettingField& field : kSettingFields) {
+            if (is_given(body, field.name)) settings.*field.value = text_of(body, field.name);
+        }
         if (settings.user.empty()) settings.user = ServiceSettings{}.user;
         if (settings.name.empty()) refuse("name: must not be empty");
         if (has_control_characters(settings.name)) refuse("name: must not hold control characters");
@@ -263,7 +240,7 @@ class Services::Impl {
                                service.embedded() ? "" : "Change it in the configuration file and restart");
         }
         apply(body, service.settings);
-        if (body.contains("password")) service.sealed.reset();
+        if (is_given(body, "password")) service.sealed.reset();
         if (service.sealed) {
             throw RequestError(Refusal::kBadRequest,
                                "password: is needed, because the stored one does not open");
@@ -464,6 +441,9 @@ json Services::get(const std::string& service_id) const {
 }
 json Services::create(const json& body) {
     return impl_->create(body);
+}
+bool Services::changes(const std::string& service_id, const json& body) const {
+    return impl_->changes(service_id, body);
 }
 json Services::edit(const std::string& service_id, const json& body) {
     return impl_->edit(service_id, body);

@@ -34,16 +34,6 @@ struct EmbeddedEngineSettings {
     std::string helper = "/proc/self/exe";  ///< see EngineOptions
 };
 
-/// What is wrong with the URL of a service ("http://host:8123", without user, path or query); empty when it
-/// is a good one. Says nothing that may hold a password.
-std::string problem_with_service_url(const std::string& url);
-
-/// Services::place of a service with this URL; of one that is none, a place where no service is.
-std::string place_of_url(const std::string& url);
-
-/// A server's address, the same for all names of loopback: "localhost:3306". Unix sockets as they are.
-std::string normalized_address(std::string host, uint16_t port);
-
 /// Any thread.
 class Services {
   public:
@@ -67,6 +57,9 @@ class Services {
     json list() const;  ///< the default one first, then by name
     json get(const std::string& service_id) const;
     json create(const json& body);  ///< {name, url, user?, password?, caCertificate?, cluster?}
+    /// Whether edit() would change anything. RequestError(kBadRequest) for what get() shows and the body has
+    /// otherwise, unless edit() changes it.
+    bool changes(const std::string& service_id, const json& body) const;
     /// Fields of create() that change; only origin "api" (kConflict). Pipes take it up when their work next
     /// begins: see PipeManager::edit_service. The cluster is of tables made from then on.
     json edit(const std::string& service_id, const json& body);

@@ -168,6 +168,8 @@ TEST(Services, AnotherKeyDoesNotOpenTheirPasswords) {
     EXPECT_TRUE(line.starts_with("service w: its password: ")) << line;
     EXPECT_EQ(line.find("sesame"), line.npos);
     EXPECT_EQ(refused([&] { services.edit(id, {{"name", "v"}}); }).refusal(), Refusal::kBadRequest);
+    EXPECT_FALSE(services.changes(id, {{"name", "w"}}));
+    EXPECT_TRUE(services.changes(id, {{"password", ""}}));  // whatever it was
     services.edit(id, {{"password", "other"}});
     EXPECT_EQ(services.endpoint(id).password, "other");
 }
@@ -193,6 +195,46 @@ TEST(Services, WhatWasMadeThroughTheApiCanBeChanged) {
     EXPECT_EQ(services->get(id)["name"], "v");
     services->edit(id, {{"password", ""}});
     EXPECT_EQ(directory.services()->endpoint(id).password, "");
+}
+
+TEST(Services, WhatIsRepeatedIsNoChange) {
+    DataDirectory directory;
+    const ServiceSettings configured{
+        .name = "w", .url = "http://w", .user = "u", .password = "p", .cluster = "c"};
+    auto services = directory.services({configured});
+    const std::string embedded = services->default_id(), fixed = services->list()[1]["id"];
+    const std::string made =
+        services->create({{"name", "v"}, {"url", "http://v"}, {"password", "sesame"}})["id"];
+    for (const std::string& id : {embedded, fixed, made}) {
+        json whole = services->get(id);
+        EXPECT_FALSE(services->changes(id, whole)) << whole;
+        whole["warnings"] = {"of an earlier answer"};
+        EXPECT_FALSE(services->changes(id, whole)) << whole;
+        const json others = {{"id", made + "0"},
+                             {"provider", "aws"},
+                             {"region", "mars"},
+                             {"state", "idle"},
+                             {"endpoints", {{{"protocol", "https"}}}},
+                             {"embedded", id != embedded},
+                             {"origin", "nowhere"},
+                             {"createdAt", "2020-01-01T00:00:00Z"}};
+        for (const auto& [field, other] : others.items()) {
+            RequestError error = refused([&] { services->changes(id, {{field, other}}); });
+            EXPECT_EQ(error.refusal(), Refusal::kBadRequest);
+            EXPECT_TRUE(error.message().starts_with(field + ": cannot change from " + whole[field].dump()))
+                << error.message();
+            EXPECT_EQ(error.hint(), "Leave it out or repeat it as it is");
+        }
+        EXPECT_TRUE(services->changes(id, {{"name", "x"}}));
+        EXPECT_FALSE(services->changes(id, {{"name", nullptr}, {"password", nullptr}}));
+    }
+    EXPECT_FALSE(services->changes(
+        fixed, {{"name", "w"}, {"url", "http://w"}, {"user", "u"}, {"password", "p"}, {"cluster", "c"}}));
+    EXPECT_FALSE(services->changes(made, {{"user", "default"}, {"password", "sesame"}, {"cluster", ""}}));
+    for (const json& other : {json{{"url", "http://x"}}, json{{"password", "q"}}, json{{"cluster", "d"}}}) {
+        EXPECT_TRUE(services->changes(fixed, other));
+        EXPECT_TRUE(services->changes(made, other));
+    }
 }
 
 TEST(Services, PipesNeverPassToAnotherClickHouse) {

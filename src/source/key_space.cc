@@ -39,32 +39,37 @@ std::vector<uint64_t> KeySpace::explained_rows(const std::string& sql, size_t se
     return rows;
 }
 
-std::optional<std::string> KeySpace::find_index(bool hidden) {
+std::optional<std::string> KeySpace::find_index(size_t count, bool ordered, bool hidden) {
     std::string columns;
-    for (size_t i = 0; i < key_.size(); ++i) {
+    for (size_t i = 0; i < count; ++i) {
         columns += (i == 0 ? "(" : ", (") + std::to_string(i + 1) + ", " + quote_string(key_[i]->name) + ")";
     }
     // IS_VISIBLE is MySQL's and IGNORED MariaDB's; the outer query has them where STATISTICS does not.
     return connection_.query_value(
         "SELECT (SELECT INDEX_NAME FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = " +
         quote_string(schema_.database) + " AND TABLE_NAME = " + quote_string(schema_.name) +
-        " AND SUB_PART IS NULL AND INDEX_TYPE = 'BTREE' AND (SEQ_IN_INDEX, COLUMN_NAME) IN (" + columns +
+        (ordered ? " AND SUB_PART IS NULL" : "") +
+        " AND INDEX_TYPE IN ('BTREE', 'LSMTREE') AND (SEQ_IN_INDEX, COLUMN_NAME) IN (" + columns +
         ") AND (IS_VISIBLE = 'NO' OR `IGNORED` = 'YES') = " + (hidden ? "TRUE" : "FALSE") +
         " GROUP BY INDEX_NAME HAVING COUNT(DISTINCT `COLLATION`) = 1 AND COUNT(*) = " +
-        std::to_string(key_.size()) +
+        std::to_string(count) +
         " ORDER BY INDEX_NAME <> 'PRIMARY', INDEX_NAME LIMIT 1) "
         "FROM (SELECT 'YES' AS IS_VISIBLE, 'NO' AS `IGNORED`) AS absent");
 }
 
 bool KeySpace::use_index() {
-    const auto index = find_index(false);
+    const auto index = find_index(key_.size(), true, false);
     if (!index) return false;
     index_ = quote_identifier(*index);
     return true;
 }
 
+bool KeySpace::ranges_use_index() {
+    return find_index(1, false, false).has_value();
+}
+
 std::optional<std::string> KeySpace::hidden_index() {
-    return find_index(true);
+    return find_index(1, false, true);
 }
 
 std::string KeySpace::where(const KeyRange& range, bool strictly) const {

@@ -34,6 +34,9 @@ class KeySpace {
 
     /// True when an index gives the rows in the order of the key; that index is used from then on.
     bool use_index();
+    /// True when an index begins with the first column, so that a range of keys does not read the whole
+    /// table.
+    bool ranges_use_index();
     /// An index that would, but that no query may name: INVISIBLE (MySQL 8.0+) or IGNORED (MariaDB 10.6+).
     std::optional<std::string> hidden_index();
 
@@ -72,7 +75,8 @@ class KeySpace {
                                     const std::vector<KeyBound>& cuts);
 
   private:
-    std::optional<std::string> find_index(bool hidden);
+    /// One whose first columns are the key's first `columns`; of whole values where `ordered`.
+    std::optional<std::string> find_index(size_t columns, bool ordered, bool hidden);
     std::string name(size_t column) const { return quote_identifier(key_[column]->name); }
     std::string forced_index() const { return index_.empty() ? "" : " FORCE INDEX (" + index_ + ")"; }
     /// " WHERE ..." of a range; `strictly` leaves out the key at its start.

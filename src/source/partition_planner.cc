@@ -155,39 +155,7 @@ Key choose_key(const TableSchema& schema, const std::string& partition_column) {
     return key;
 }
 
-bool can_be_partition_column(SourceType type) {
-    return (type >= SourceType::kTinyInt && type <= SourceType::kBigInt) || type == SourceType::kDate ||
-           type == SourceType::kDateTime || type == SourceType::kTimestamp;
-}
-
 }  // namespace
-
-void require_partition_column(MysqlConnection& connection, const TableSchema& schema,
-                              const std::string& partition_column) {
-    const auto column = std::find_if(schema.columns.begin(), schema.columns.end(),
-                                     [&](const SourceColumn& c) { return c.name == partition_column; });
-    std::string wrong, repair;
-    if (column == schema.columns.end()) {
-        wrong = "which the table does not have";
-    } else if (!can_be_partition_column(column->type)) {
-        wrong = "which is " + column->column_type;
-    } else if (KeySpace space(connection, schema, {&*column}); space.use_index()) {
-        return;
-    } else if (const auto hidden = space.hidden_index()) {
-        const std::string index = quote_identifier(*hidden);
-        wrong = "whose index " + index + " is " + (connection.is_mariadb() ? "IGNORED" : "INVISIBLE") +
-                ": no query may use it";
-        repair = "ALTER TABLE " + quote_table(schema.database, schema.name) + " ALTER INDEX " + index +
-                 (connection.is_mariadb() ? " NOT IGNORED" : " VISIBLE");
-    } else {
-        wrong = "which no index begins with";
-    }
-    throw Error(Disposition::kFailPipe, "check the partitionKey",
-                "partitionKey names column " + partition_column + ", " + wrong,
-                (repair.empty() ? "Choose an" : repair + ", or choose another") +
-                    " indexed column of an integer, date, datetime or timestamp type, or leave it out")
-        .at_table(schema.qualified_name());
-}
 
 void set_counted_rows_for_tests(uint64_t rows) {
     counted_rows = rows == 0 ? kCountedRows : rows;
@@ -202,9 +170,10 @@ std::vector<Partition> plan_partitions(MysqlConnection& connection, const TableS
     const uint64_t rows = std::max({rows_per_partition, total / limit, uint64_t{1}});
 
     std::vector<Part> parts;
-    if (space.key().empty()) {
+    const bool ordered = !space.key().empty() && (limit == 1 || space.use_index());
+    if (space.key().empty() || (!ordered && !space.ranges_use_index())) {
         parts.push_back({std::nullopt, total});
-    } else if (limit > 1 && !space.use_index()) {
+    } else if (!ordered) {
         parts.push_back({std::nullopt, rows});
         for (KeyBound& bound : space.sort_and_pick(rows, limit - 1))
             parts.push_back({std::move(bound), rows});

@@ -34,15 +34,13 @@ struct Partition {
 /// with no key, or fewer rows than one partition, gives one partition.
 ///
 /// partition_column, where not empty, is used instead of the key; its NULLs get a partition of their own.
-/// It should be indexed (a sort of the table otherwise). Throws Error(kFailPipe) when it does not exist.
+/// Throws Error(kFailPipe) when it does not exist.
+///
+/// Where no index that the optimizer uses begins with the first column, each range would read the whole
+/// table: it is one partition then, read in one pass.
 std::vector<Partition> plan_partitions(MysqlConnection& connection, const TableSchema& schema,
                                        const std::string& partition_column, uint64_t rows_per_partition,
                                        uint32_t max_partitions = 100'000);
-
-/// What a partitionKey must be: an integer, date, datetime or timestamp with an index that it leads and
-/// that the optimizer uses. Throws Error(kFailPipe) with the table that says what it is instead.
-void require_partition_column(MysqlConnection& connection, const TableSchema& schema,
-                              const std::string& partition_column);
 
 /// Sets the number of rows above which keys are not counted; 0 sets it back.
 void set_counted_rows_for_tests(uint64_t rows);

@@ -11,6 +11,7 @@
 #include "source/binlog_stream.h"
 #include "source/log_prerequisites.h"
 #include "source/mysql_connection.h"
+#include "source/partition_key.h"
 #include "source/table_definition.h"
 
 namespace penstock {
@@ -293,6 +294,8 @@ class SourceCheck {
                 unsupported.empty() ? "all supported" : unsupported,
                 "types that Penstock copies; other columns can be left out with excludedColumns");
         check_key(mapping, schema, excluded);
+        if (!mapping.partition_key.empty())
+            add(check_partition_key(*connection_, schema, mapping.partition_key));
 
         add("engine of " + table, transactional(schema.storage_engine) ? State::kOk : State::kWarning,
             schema.storage_engine, "InnoDB: other engines cannot be read consistently while they are written",
