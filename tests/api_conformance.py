@@ -9,75 +9,21 @@ of a document must be answered with 200 at least once. Prints one line for each 
 is any.
 """
 
-import base64
 import json
-import os
-import queue
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.error
-import urllib.parse
 import urllib.request
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from serve import PATIENCE, ROOT, Database, Failure, Process, Serve, basic, environment, expect
+
 CONTRACT = ROOT / "tests/data/clickpipes-mysql.openapi.json"
 METHODS = ("get", "post", "put", "patch", "delete")
-PATIENCE = 240  # seconds for a pipe to reach a state, or a process to start
 NOBODY = "11111111-1111-4111-8111-111111111111"
-
-
-class Failure(Exception):
-    pass
-
-
-def environment(name):
-    value = os.environ.get("PENSTOCK_TEST_" + name)
-    if not value:
-        raise Failure(f"PENSTOCK_TEST_{name} is not set: run ./dev test")
-    return value
-
-
-class Process:
-    """A child whose output is read line by line, ended by its process id."""
-
-    def __init__(self, command, log, stderr=None):
-        self.log = log
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr or subprocess.STDOUT,
-                                        text=True)
-        self.lines = queue.Queue()
-        threading.Thread(target=self.read, daemon=True).start()
-
-    def read(self):
-        with open(self.log, "w", encoding="utf-8") as log:
-            for line in self.process.stdout:
-                log.write(line)
-                log.flush()
-                self.lines.put(line)
-        self.lines.put(None)
-
-    def wait_for_line(self, accept):
-        end = time.monotonic() + PATIENCE
-        while (left := end - time.monotonic()) > 0:
-            try:
-                line = self.lines.get(timeout=left)
-            except queue.Empty:
-                break
-            if line is None:
-                break
-            if accept(line):
-                return line
-        raise Failure(f"{self.process.args[0]} did not start:\n{Path(self.log).read_text(encoding='utf-8')[-3000:]}")
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=60)
 
 
 class Proxy:
@@ -114,7 +60,7 @@ class Proxy:
     def call(self, key, method, path, body=None, status=200):
         request = urllib.request.Request(self.url + path, method=method.upper())
         if key:
-            request.add_header("Authorization", "Basic " + base64.b64encode(":".join(key).encode()).decode())
+            request.add_header("Authorization", basic(*key))
         if body is not None:
             request.data = json.dumps(body).encode()
             request.add_header("Content-Type", "application/json; charset=utf-8")
@@ -160,32 +106,17 @@ class Client:
         raise Failure(f"pipe {shown['name']} is {shown['state']}, not {' or '.join(states)}")
 
 
-class Source:
-    """A database of its own with three tables on the source that the environment names."""
+class Source(Database):
+    """Three tables."""
 
     def __init__(self):
-        self.name = f"conformance_{os.getpid()}"
-        self.sql(f"CREATE DATABASE {self.name}")
+        super().__init__("MYSQL", "conformance")
         for table in ("orders", "lines", "visits"):
             self.sql(f"CREATE TABLE {self.name}.{table} (id INT PRIMARY KEY, day DATE, t TEXT); "
                      f"INSERT INTO {self.name}.{table} VALUES (1, '2020-01-01', 'a'), (2, NULL, 'b')")
 
-    def sql(self, text):
-        subprocess.run(["mariadb", "-h", environment("MYSQL_HOST"), "-P", environment("MYSQL_PORT"),
-                        "-u", environment("MYSQL_USER"), "-e", text], check=True,
-                       env={**os.environ, "MYSQL_PWD": environment("MYSQL_PASSWORD")})
-
-    def drop(self):
-        self.sql(f"DROP DATABASE {self.name}")
-
     def mapping(self, table, **more):
         return {"sourceSchemaName": self.name, "sourceTable": table, "targetTable": table, **more}
-
-    def endpoint(self):
-        return {"host": environment("MYSQL_HOST"), "port": int(environment("MYSQL_PORT"))}
-
-    def credentials(self):
-        return {"username": environment("MYSQL_USER"), "password": environment("MYSQL_PASSWORD")}
 
     def pipe(self, name, mode, tables):
         return {"name": name,
@@ -201,11 +132,6 @@ class Source:
                            "validateSamples": True},
                 "destination": {"database": f"{self.name}_{name}", "roles": []},
                 "fieldMappings": [], "settings": {"clickhouse_max_threads": 4}}
-
-
-def expect(condition, what):
-    if not condition:
-        raise Failure(what)
 
 
 def play_contract(client, source):
@@ -339,21 +265,18 @@ def play_additions(client, source, organization, pipe):
 
 
 def play(penstock, program, folder, source):
-    server = Process([penstock, "serve", "--data-dir", f"{folder}/data", "--listen", "127.0.0.1:0", "--output", "json"],
-                     f"{folder}/serve.log", open(f"{folder}/serve.err", "w", encoding="utf-8"))
+    server = Serve(penstock, folder)
     running = [server]
     try:
-        start = json.loads(server.wait_for_line(lambda line: line.startswith("{")))
-        key = (start["keyId"], start["keySecret"])
         own_document = f"{folder}/openapi.json"
-        with urllib.request.urlopen(start["url"] + "/openapi.json") as answer:
+        with urllib.request.urlopen(server.url + "/openapi.json") as answer:
             Path(own_document).write_bytes(answer.read())
-        contract = Proxy(program, CONTRACT, start["url"], folder, "contract")
+        contract = Proxy(program, CONTRACT, server.url, folder, "contract")
         running.append(contract.process)
-        own = Proxy(program, own_document, start["url"], folder, "own")
+        own = Proxy(program, own_document, server.url, folder, "own")
         running.append(own.process)
 
-        organization = "/v1/organizations/" + start["organizationId"]
+        organization, key = server.organization, server.key
         service = own.call(key, "post", organization + "/services", {
             "name": "test", "url": environment("CLICKHOUSE_URL"), "user": environment("CLICKHOUSE_USER"),
             "password": environment("CLICKHOUSE_PASSWORD")})["result"]["id"]
@@ -364,8 +287,7 @@ def play(penstock, program, folder, source):
         own.done.add(("get", "/openapi.json"))  # its answer is what the proxy itself reads
         return [*contract.violations, *own.violations, *contract.missing(), *own.missing()]
     except Failure as failure:
-        errors = Path(f"{folder}/serve.err").read_text(encoding="utf-8")
-        raise Failure(f"{failure}\nThe end of the service's log:\n{errors[-3000:]}") from failure
+        raise Failure(f"{failure}\nThe end of the service's log:\n{server.log()}") from failure
     finally:
         for process in reversed(running):
             process.stop()

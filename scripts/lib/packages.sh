@@ -1,6 +1,6 @@
 # Debian packages, installed only when missing. Needs common.sh.
 
-PACKAGES_BUILD=(g++ cmake ninja-build ccache pkg-config git ca-certificates curl python3
+PACKAGES_BUILD=(g++ cmake ninja-build ccache pkg-config git ca-certificates curl python3 python3-venv
     libmariadb-dev libcurl4-openssl-dev libzstd-dev zlib1g-dev libdeflate-dev liblz4-dev libssl-dev libsodium-dev libcpp-httplib-dev
     libsqlite3-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libfmt-dev libspdlog-dev
     libgtest-dev librapidcheck-dev libbenchmark-dev)
