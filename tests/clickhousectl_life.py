@@ -107,12 +107,16 @@ def play(client, source):
     source.sql(f"INSERT INTO {source.name}.orders VALUES (3, 'c')")
     level("orders")
 
-    client.update(pipe, {"source": {"mysql": {**where, "tableMappingsToRemove": [source.mapping("visits")]}}})
+    client.update(pipe, {"source": {"mysql": {**where, "tableMappingsToRemove": [
+        source.mapping("visits", tableEngine="ReplacingMergeTree")]}}})
     client.wait(pipe, "Running")
     expect(targets_of(client.pipe("get", pipe)) == ["orders"], "the table was not removed")
 
+    # What is repeated is no change: a paused pipe stays so.
     client.pipe("stop", pipe)
     client.wait(pipe, "Paused")
+    client.update(pipe, {"name": "shop-2", "source": {"mysql": {**where, "settings": {"pullBatchSize": 1000}}}})
+    expect(client.pipe("get", pipe)["state"] == "Paused", "what was repeated let the pipe go on")
     client.pipe("start", pipe)
     client.wait(pipe, "Running")
     clickhouse(f"TRUNCATE TABLE {source.name}.orders")

@@ -48,8 +48,9 @@ std::vector<std::string> require_source(const PipeSpec& spec) {
     if (first->name != "connection")
         message = first->name + ": found " + first->found + ", needed " + first->needed;
     if (failed > 1) message += " (and " + std::to_string(failed - 1) + " more; penstock check lists them)";
-    throw Error(first->may_pass ? Disposition::kRetry : Disposition::kUsage, "check the source", message,
+    Error error(first->may_pass ? Disposition::kRetry : Disposition::kUsage, "check the source", message,
                 first->fix_sql.empty() ? "" : "Fix: " + first->fix_sql);
+    throw error.at_table(first->table);
 }
 
 std::string with_warnings(const std::string& done, const std::vector<std::string>& warnings) {

@@ -17,8 +17,8 @@ namespace penstock {
 /// nothing.
 std::vector<Prerequisite> check_pipe(const PipeSpec& spec, const std::optional<ClickHouseEndpoint>& target);
 
-/// Throws Error(kUsage) in one line for the first source prerequisite that failed, with the SQL that fixes
-/// it. Returns the warnings, one line each, which are in the log too.
+/// Throws Error(kUsage) in one line for the first source prerequisite that failed, with its table and the SQL
+/// that fixes it. Returns the warnings, one line each, which are in the log too.
 std::vector<std::string> require_source(const PipeSpec& spec);
 
 /// What was done, with the first kShownWarnings of what was found on the way and the number of the others:

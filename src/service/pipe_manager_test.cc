@@ -41,14 +41,18 @@ TEST_P(PipeManagerTest, WhatIsRefusedLeavesNothing) {
     // What the source says.
     expect_bad(with("/source/mysql/credentials/password", "wrong"), "Access denied");
     expect_bad(with("/source/mysql/port", 1), user_.host + ":1");
-    expect_bad(with("/source/mysql/tableMappings/1/sourceTable", "nope"), database_ + ".nope");
+    expect_bad(with("/source/mysql/tableMappings/1/sourceTable", "nope"),
+               second + ": table " + database_ + ".nope: found ");
     expect_bad(with("/source/mysql/tableMappings/0", mapping("nokey", "nokey")),
-               "key of " + database_ + ".nokey");
+               first + ": key of " + database_ + ".nokey");
     expect_bad(with("/source/mysql/tableMappings/0", mapping("tags", "tags")), "column e of the sorting key");
     expect_bad(with("/source/mysql/tableMappings/1/excludedColumns", {"nope"}), "excludedColumns");
-    expect_bad(with("/source/mysql/tableMappings/1/partitionKey", "nope"), "partitionKey");
+    expect_bad(with("/source/mysql/tableMappings/1/partitionKey", "nope"),
+               second + ": partition key of " + database_ +
+                   ".vi.si\"ts: found partitionKey names column nope, which the table does not have");
     expect_bad(with("/source/mysql/tableMappings/0/partitionKey", "note"),
-               "column note, which is varchar(20)");
+               first + ": partition key of " + database_ +
+                   ".orders: found partitionKey names column note, which is varchar(20)");
     // Names, and what would have no effect.
     expect_bad(with("/name", "a\nb"), "name: must not hold control characters");
     expect_bad(with("/name", "a\x1b[31m"), "name: must not hold control characters");

@@ -56,10 +56,12 @@ class SourceCheck {
         if (state == State::kOk && listed_ == Listed::kProblems) return;
         if (state == State::kOk) fix_sql = {};
         items_.push_back({std::move(name), state, std::move(found), std::move(needed), std::move(fix_sql)});
+        items_.back().table = table_;
     }
     void add(Prerequisite item) {
         if (item.state == State::kOk && listed_ == Listed::kProblems) return;
         items_.push_back(std::move(item));
+        items_.back().table = table_;
     }
     void require(std::string name, bool fulfilled, std::string found, std::string needed,
                  std::string fix_sql = {}) {
@@ -200,8 +202,10 @@ class SourceCheck {
         refused([&] { schemas = read_table_schemas(*connection_, info_, names); });
         const auto cascades = read_cascades(names);
         for (size_t i = begin; i < end; ++i) {
+            table_ = names[i - begin].first + "." + names[i - begin].second;
             check_table(mappings_[i], schemas.empty() ? nullptr : &schemas[i - begin], cascades);
         }
+        table_.clear();
     }
 
     /// By database and table: the foreign keys whose actions change rows. From MySQL 9.6 on those are in the
@@ -236,7 +240,7 @@ class SourceCheck {
 
     /// `known`: the table's definition, unless it has to be read yet.
     void check_table(const TableMapping& mapping, const TableSchema* known, const Cascades& cascades) {
-        const std::string table = mapping.source_database + "." + mapping.source_table;
+        const std::string& table = table_;
         const std::string quoted = quote_table(mapping.source_database, mapping.source_table);
         if (settings_.mode != ReplicationMode::kSnapshot && is_servers_own(mapping.source_database)) {
             require(
@@ -333,6 +337,7 @@ class SourceCheck {
     std::optional<MysqlConnection> connection_;
     ServerInfo info_;
     std::string user_ = "the pipe's user";
+    std::string table_;  // that is looked at
     MysqlConnection::Rows log_status_;
     std::vector<Prerequisite> items_;
 };

@@ -22,6 +22,7 @@ struct Prerequisite {
     std::string needed;     ///< what a pipe needs, and why
     std::string fix_sql;    ///< statements, or empty when there is none
     bool may_pass = false;  ///< failed for a reason that may go away by itself: nobody answers
+    std::string table{};    ///< the source table that it is about, "shop.orders"; empty: none
 
     bool operator==(const Prerequisite&) const = default;
 };
