@@ -109,5 +109,66 @@ TEST(Native, AColumnThatMissesARowIsCaught) {
     }
 }
 
+// Of more rows than are made at once.
+TEST(Native, ColumnsInTheTargetsForm) {
+    TablePlan plan;
+    plan.columns = {{"a", {TargetKind::kInt16, false, 0, 0}, 0},
+                    {"b", {TargetKind::kDecimal32, true, 5, 2}, 1},
+                    {"c", {TargetKind::kFloat32, false, 0, 0}, 2}};
+    Block block(plan);
+    constexpr int kRows = 20'000;
+    for (int i = 0; i < kRows; ++i) {
+        block.columns[0].append<int16_t>(static_cast<int16_t>(-i));
+        if (i == 7) {
+            block.columns[1].append_null();
+        } else {
+            block.columns[1].append<int32_t>(-i);
+        }
+        block.columns[2].append<float>(static_cast<float>(i) / 2);
+        block.finish_row(1, false);
+    }
+    const TableForm form{{{.wire_type = "Nullable(Int64)",
+                           .values = ColumnForm::Values::kInteger,
+                           .adds_nulls = true,
+                           .width = 8},
+                          {.wire_type = "Nullable(Decimal(38, 4))",
+                           .values = ColumnForm::Values::kInteger,
+                           .width = 16,
+                           .power = 2},
+                          {.wire_type = "Float64", .values = ColumnForm::Values::kFloat, .width = 8}}};
+    ByteBuffer out;
+    Compressor plain(Compression::kNone);
+    plain.begin(out);
+    encode_native(block, plain, &form);
+    plain.finish();
+
+    ByteReader reader(out.span(), "block");
+    auto text = [&] { return std::string(as_text(reader.bytes(static_cast<size_t>(reader.varint())))); };
+    auto header = [&] {
+        const std::string name = text();
+        return name + " " + text();
+    };
+    EXPECT_EQ(reader.varint(), 5u);
+    EXPECT_EQ(reader.varint(), uint64_t{kRows});
+    EXPECT_EQ(header(), "a Nullable(Int64)");
+    for (int i = 0; i < kRows; ++i) ASSERT_EQ(reader.u8(), 0);
+    for (int i = 0; i < kRows; ++i) ASSERT_EQ(static_cast<int64_t>(reader.le<8>()), static_cast<int16_t>(-i));
+    EXPECT_EQ(header(), "b Nullable(Decimal(38, 4))");
+    for (int i = 0; i < kRows; ++i) ASSERT_EQ(reader.u8(), i == 7 ? 1 : 0);
+    for (int i = 0; i < kRows; ++i) {
+        const int64_t wanted = i == 7 ? 0 : -100 * int64_t{i};
+        ASSERT_EQ(static_cast<int64_t>(reader.le<8>()), wanted);
+        ASSERT_EQ(static_cast<int64_t>(reader.le<8>()), wanted < 0 ? -1 : 0);
+    }
+    EXPECT_EQ(header(), "c Float64");
+    for (int i = 0; i < kRows; ++i) {
+        double value = 0;
+        const uint64_t bits = reader.le<8>();
+        std::memcpy(&value, &bits, sizeof value);
+        ASSERT_EQ(value, i / 2.0);
+    }
+    EXPECT_EQ(header(), "_peerdb_is_deleted UInt8");
+}
+
 }  // namespace
 }  // namespace penstock
