@@ -401,13 +401,19 @@ ClickHouseParameters insert_parameters(const ClickHouseEndpoint& endpoint, const
         {"wait_end_of_query", "1"},
         // Rows are in a part, not in a queue, when the answer comes.
         {"async_insert", "0"},
-        // A column that the target does not have, or a NULL where none fits, is an error, not a guess.
+        // A column that the target does not have, one of another type, or a NULL where none fits, is an
+        // error, not a guess. (LowCardinality more or less is taken nevertheless.)
+        {"input_format_native_allow_types_conversion", "0"},
         {"input_format_skip_unknown_fields", "0"},
         {"input_format_null_as_default", "0"},
         // The rows arrive together whatever the target's own PARTITION BY makes of them.
         {"throw_on_max_partitions_per_insert_block", "0"},
     };
-    parameters.insert(parameters.end(), endpoint.insert_settings.begin(), endpoint.insert_settings.end());
+    for (const auto& chosen : endpoint.insert_settings) {
+        const bool ours = std::any_of(parameters.begin(), parameters.end(),
+                                      [&](const auto& p) { return p.first == chosen.first; });
+        if (!ours) parameters.push_back(chosen);
+    }
     return parameters;
 }
 

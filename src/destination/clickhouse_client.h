@@ -23,7 +23,7 @@ struct ClickHouseEndpoint {
     std::string password;
     std::string database;          ///< of statements that name none; empty: the user's default
     std::string ca_certificate{};  ///< PEM text of the authorities for https; empty: the system's
-    /// ClickHouse settings of every insert.
+    /// ClickHouse settings of every insert. What keeps values from being changed is not theirs to choose.
     std::vector<std::pair<std::string, std::string>> insert_settings{};
     std::string cluster{};  ///< tables are made on all of its servers, replicated; empty: on this one only
 };

@@ -19,6 +19,10 @@ constexpr int kDeduplicationWindow = 10'000;
 constexpr size_t kTablesAtOnce = 1000;
 constexpr size_t kNameBytesAtOnce = 100'000;
 
+// See alteration_times. The server's clock is that of its files, which are no older than a second then.
+constexpr const char* kAlteredAt =
+    "if(metadata_modification_time > now() - 2, 0, toUnixTimestamp(metadata_modification_time))";
+
 // Rows that are marked as deleted leave only in CLEANUP merges (ClickHouse docs, "ReplacingMergeTree",
 // is_deleted). The first setting allows them, by OPTIMIZE ... FINAL CLEANUP too; the others make the server
 // do one by itself for a partition that nothing was written to for so many seconds.
@@ -130,23 +134,29 @@ std::optional<std::vector<std::string>> key_names(std::string_view text) {
     return names;
 }
 
-std::string without_low_cardinality(std::string_view type) {
-    constexpr std::string_view kPrefix = "LowCardinality(";
-    if (type.starts_with(kPrefix)) type = type.substr(kPrefix.size(), type.size() - kPrefix.size() - 1);
-    return std::string(type);
+const ExistingColumn* find_column(const ExistingTable& table, const std::string& name) {
+    const auto column = std::find_if(table.columns.begin(), table.columns.end(),
+                                     [&](const ExistingColumn& c) { return c.name == name; });
+    return column == table.columns.end() ? nullptr : &*column;
 }
 
-void compare_column(const std::string& name, const std::string& type, const ExistingTable& table,
-                    std::vector<std::string>& found) {
-    auto column = std::find_if(table.columns.begin(), table.columns.end(),
-                               [&](const ExistingColumn& c) { return c.name == name; });
-    if (column == table.columns.end()) {
-        found.push_back(fmt::format("column {} ({}) is missing", name, type));
-    } else if (without_low_cardinality(column->type) != without_low_cardinality(type)) {
-        found.push_back(fmt::format("column {} is {} and should be {}", name, column->type, type));
-    } else if (!column->default_kind.empty() && column->default_kind != "DEFAULT") {
-        found.push_back(fmt::format("column {} is {} and takes no values", name, column->default_kind));
+/// `fit` says whether a column of a type holds what should be in one of type `wanted`.
+template <typename Fit>
+void compare_column(const std::string& name, const std::string& wanted, const ExistingTable& table,
+                    const Fit& fit, std::vector<std::string>& found) {
+    const ExistingColumn* column = find_column(table, name);
+    if (column == nullptr) {
+        found.push_back(fmt::format("column {} ({}) is missing", name, wanted));
+        return;
     }
+    if (!column->default_kind.empty() && column->default_kind != "DEFAULT") {
+        found.push_back(fmt::format("column {} is {} and takes no values", name, column->default_kind));
+        return;
+    }
+    const ColumnFit fits = fit(column->type);
+    if (fits.fits) return;
+    found.push_back(fmt::format("column {} is {} and should be {}", name, column->type, wanted));
+    if (!fits.reason.empty()) found.back() += ": " + fits.reason;
 }
 
 void compare_engine(const TablePlan& plan, const ExistingTable& table, std::vector<std::string>& found) {
@@ -281,12 +291,13 @@ std::map<std::string, ExistingTable> describe_tables(ClickHouseClient& client, c
     std::map<std::string, ExistingTable> found;
     const std::string of = quote_target_literal(database);
     in_pieces(tables, [&](const std::string& names) {
-        for (auto& row : query_rows(client, fmt::format("SELECT name, engine, engine_full, sorting_key, "
-                                                        "ifNull(toString(total_rows), '') FROM system.tables "
-                                                        "WHERE database = {} AND name IN ({})",
-                                                        of, names))) {
+        for (auto& row :
+             query_rows(client, fmt::format("SELECT name, engine, engine_full, sorting_key, "
+                                            "ifNull(toString(total_rows), ''), {} FROM system.tables "
+                                            "WHERE database = {} AND name IN ({})",
+                                            kAlteredAt, of, names))) {
             ExistingTable& table = found[row.at(0)];
-            table = {row.at(1), row.at(2), row.at(3), {}, {}};
+            table = {row.at(1), row.at(2), row.at(3), {}, {}, std::stoll(row.at(5))};
             if (!row.at(4).empty()) table.rows = std::stoull(row.at(4));
         }
         for (auto& row : query_rows(client, fmt::format("SELECT table, name, type, default_kind FROM "
@@ -295,6 +306,20 @@ std::map<std::string, ExistingTable> describe_tables(ClickHouseClient& client, c
                                                         of, names))) {
             auto table = found.find(row.at(0));
             if (table != found.end()) table->second.columns.push_back({row.at(1), row.at(2), row.at(3)});
+        }
+    });
+    return found;
+}
+
+std::map<std::string, int64_t> alteration_times(ClickHouseClient& client, const std::string& database,
+                                                const std::vector<std::string>& tables) {
+    std::map<std::string, int64_t> found;
+    in_pieces(tables, [&](const std::string& names) {
+        for (auto& row :
+             query_rows(client,
+                        fmt::format("SELECT name, {} FROM system.tables WHERE database = {} AND name IN ({})",
+                                    kAlteredAt, quote_target_literal(database), names))) {
+            found[row.at(0)] = std::stoll(row.at(1));
         }
     });
     return found;
@@ -340,19 +365,33 @@ void look_at_targets(ClickHouseClient& client, const std::vector<TablePlan>& pla
 std::vector<std::string> differences(const TablePlan& plan, const ExistingTable& table) {
     std::vector<std::string> found;
     compare_engine(plan, table, found);
-    std::vector<std::string> ours{MetaColumns::kSyncedAt, MetaColumns::kIsDeleted, MetaColumns::kVersion};
     for (const TargetColumn& column : plan.columns) {
-        compare_column(column.name, column.type.ddl_name(), table, found);
-        ours.push_back(column.name);
+        compare_column(
+            column.name, column.type.ddl_name(), table,
+            [&](const std::string& type) { return fit_column(plan, column, type); }, found);
     }
-    compare_column(MetaColumns::kIsDeleted, "UInt8", table, found);
-    compare_column(MetaColumns::kVersion, "UInt64", table, found);
-    for (const ExistingColumn& column : table.columns) {
-        bool known = std::find(ours.begin(), ours.end(), column.name) != ours.end();
-        if (known || !column.default_kind.empty()) continue;
-        found.push_back(fmt::format("column {} is not one of the source's and has no DEFAULT", column.name));
+    for (const auto& [name, wanted] :
+         {std::pair{MetaColumns::kIsDeleted, "UInt8"}, {MetaColumns::kVersion, "UInt64"}}) {
+        compare_column(
+            name, wanted, table,
+            [&](const std::string& type) {
+                return ColumnFit{type == wanted, {}, {}};
+            },
+            found);
     }
     return found;
+}
+
+std::shared_ptr<const TableForm> form_of_target(const TablePlan& plan, const ExistingTable& table) {
+    TableForm form;
+    bool as_planned = true;
+    for (const TargetColumn& column : plan.columns) {
+        const ExistingColumn* there = find_column(table, column.name);
+        if (there == nullptr) return nullptr;
+        const ColumnForm& own = form.columns.emplace_back(fit_column(plan, column, there->type).form);
+        as_planned = as_planned && own.wire_type == column.type.wire_name();
+    }
+    return as_planned ? nullptr : std::make_shared<TableForm>(std::move(form));
 }
 
 std::string problem_with_target(const ExistingTable* table, const TablePlan& plan) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "destination/clickhouse_client.h"
 #include "destination/quoting.h"
+#include "model/column_form.h"
 #include "model/table_plan.h"
 
 namespace penstock {
@@ -63,6 +65,7 @@ struct ExistingTable {
     std::string sorting_key;  ///< "a, `b c`"
     std::vector<ExistingColumn> columns;
     std::optional<uint64_t> rows{};  ///< where the server keeps count of them
+    int64_t altered_at = 0;          ///< as of alteration_times
 };
 /// Nothing when the table does not exist.
 std::optional<ExistingTable> describe_table(ClickHouseClient& client, const std::string& database,
@@ -71,6 +74,11 @@ std::optional<ExistingTable> describe_table(ClickHouseClient& client, const std:
 /// many at once; it holds all that it returns.
 std::map<std::string, ExistingTable> describe_tables(ClickHouseClient& client, const std::string& database,
                                                      const std::vector<std::string>& tables);
+
+/// When the definitions of the tables that exist, by name, were changed last: the server's Unix seconds; 0
+/// when that is so new that another change would have the same time.
+std::map<std::string, int64_t> alteration_times(ClickHouseClient& client, const std::string& database,
+                                                const std::vector<std::string>& tables);
 
 struct TableIdentity {
     std::string uuid;  ///< which its data keep when it is renamed or exchanged
@@ -81,16 +89,18 @@ std::map<std::string, TableIdentity> identify_tables(ClickHouseClient& client, c
                                                      const std::vector<std::string>& tables);
 
 /// What keeps the table from taking the plan's rows, one clause per difference; empty when it fits. Pure.
-/// A LowCardinality more or less is no difference, nor is an extra column with a default of its own.
+/// What holds every value exactly is no difference (fit_column), nor is a column more.
 std::vector<std::string> differences(const TablePlan& plan, const ExistingTable& table);
+/// How rows of the plan are sent to a table that fits; null: as planned.
+std::shared_ptr<const TableForm> form_of_target(const TablePlan& plan, const ExistingTable& table);
 
 /// Calls `take` for each plan, in order, with its target as it is now; null: there is none. What is known of
 /// all targets at once is bounded, however many there are.
 using TakeTarget = std::function<void(const TablePlan&, const ExistingTable*)>;
 void look_at_targets(ClickHouseClient& client, const std::vector<TablePlan>& plans, const TakeTarget& take);
 
-/// Throws one Error(kFailPipe) that names every difference: columns that are missing, of another type, or
-/// extra without a default; another engine or, for ReplacingMergeTree, another sorting key or version column.
+/// Throws one Error(kFailPipe) that names every difference: columns that are missing, or of a type that does
+/// not hold every value; another engine or, for ReplacingMergeTree, another sorting key or version column.
 void require_fit(const ExistingTable& table, const TablePlan& plan);
 /// Why rows of the plan cannot go into its target: it is gone (null), or does not fit. Empty when they can.
 std::string problem_with_target(const ExistingTable* table, const TablePlan& plan);

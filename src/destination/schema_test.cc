@@ -103,29 +103,56 @@ TEST(Differences, WhatFitsFits) {
     table.sorting_key = "at, `id`";
     table.columns[1].type = "Nullable(String)";
     table.columns.push_back({"day", "Date", "MATERIALIZED"});
+    table.columns.push_back({"memo", "String", ""});
     EXPECT_TRUE(differences(plan, table).empty());
+    EXPECT_EQ(form_of_target(plan, table), nullptr);
+
+    table.columns[0].type = "Nullable(Int64)";
+    table.columns[2].type = "DateTime64(6, 'UTC')";
+    EXPECT_TRUE(differences(plan, table).empty());
+    const auto form = form_of_target(plan, table);
+    ASSERT_NE(form, nullptr);
+    ASSERT_EQ(form->columns.size(), 3u);
+    EXPECT_EQ(form->columns[0].wire_type, "Nullable(Int64)");
+    EXPECT_EQ(form->columns[1].wire_type, "Nullable(String)");
+    EXPECT_EQ(form->columns[2].power, 3);
 }
 
 TEST(Differences, EachIsNamed) {
     ExistingTable table = fitting();
     table.engine_full = "ReplacingMergeTree(other) ORDER BY toDate(at)";
     table.sorting_key = "toDate(at)";
-    table.columns[0].type = "Int64";
+    table.columns[0].type = "Int16";
     table.columns[1].default_kind = "ALIAS";
     table.columns[2].name = "when";
+    table.columns[4].type = "Bool";
+    table.columns[5].type = "UInt128";
     EXPECT_EQ(differences(orders(), table), (std::vector<std::string>{
                                                 "the engine does not take _peerdb_version as its version",
                                                 "the sorting key is (toDate(at)) and should be (`id`, `at`)",
-                                                "column id is Int64 and should be Int32",
+                                                "column id is Int16 and should be Int32",
                                                 "column note is ALIAS and takes no values",
                                                 "column at (DateTime64(3, 'UTC')) is missing",
-                                                "column when is not one of the source's and has no DEFAULT",
+                                                "column _peerdb_is_deleted is Bool and should be UInt8",
+                                                "column _peerdb_version is UInt128 and should be UInt64",
                                             }));
     table = fitting();
     table.engine = "MergeTree";
     EXPECT_EQ(differences(orders(), table),
               std::vector<std::string>{
                   "the engine is MergeTree and should be ReplacingMergeTree(`_peerdb_version`)"});
+}
+
+TEST(Differences, SomeHaveAReason) {
+    ExistingTable table = fitting();
+    table.columns[1].type = "LowCardinality(String)";
+    table.columns[2].type = "DateTime64(9, 'UTC')";
+    EXPECT_EQ(
+        differences(orders(), table),
+        (std::vector<std::string>{"column note is LowCardinality(String) and should be "
+                                  "LowCardinality(Nullable(String)): it takes no NULL",
+                                  "column at is DateTime64(9, 'UTC') and should be DateTime64(3, 'UTC'): 9 "
+                                  "digits of a second end in the year 2262"}));
 }
 
 class SchemaTest : public ClickHouseTest {
@@ -257,6 +284,29 @@ TEST_F(SchemaTest, ManyTargetsAreLookedAtInTheirOrder) {
     ASSERT_EQ(looked.size(), plans.size());
     for (uint32_t i = 0; i < looked.size(); ++i) ASSERT_EQ(looked[i], i);
     EXPECT_EQ(found, made);
+}
+
+TEST_F(SchemaTest, AnAlterationIsSeenByItsTime) {
+    TablePlan plan = orders(database_);
+    create_table(client_, plan);
+    auto time = [&] { return alteration_times(client_, database_, {"orders", "nowhere"}).at("orders"); };
+    EXPECT_EQ(time(), 0);  // too new to be told from the next
+    auto wait_for_time = [&] {
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(100);
+        while (time() == 0 && std::chrono::steady_clock::now() < deadline)
+            std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        return time();
+    };
+    const int64_t made = wait_for_time();
+    EXPECT_GT(made, 0);
+    EXPECT_EQ(describe_table(client_, database_, "orders")->altered_at, made);
+    client_.query("INSERT INTO " + quoted_target(database_, "orders") + " (id) VALUES (1)");
+    client_.query("OPTIMIZE TABLE " + quoted_target(database_, "orders") + " FINAL");
+    EXPECT_EQ(time(), made);
+    client_.query("ALTER TABLE " + quoted_target(database_, "orders") +
+                  " MODIFY COLUMN note Nullable(String)");
+    EXPECT_NE(time(), made);
+    EXPECT_GT(wait_for_time(), made);
 }
 
 TEST_F(SchemaTest, ATableKeepsItsIdentity) {

@@ -15,7 +15,7 @@ BlockWriter::BlockWriter(const ClickHouseEndpoint& endpoint, Compression compres
                          std::stop_token stop)
     : client_(endpoint), compressor_(compression), progress_(progress), stop_(std::move(stop)) {}
 
-void BlockWriter::write(const Block& block, const std::string& token) {
+void BlockWriter::write(const Block& block, const std::string& token, const TableForm* form) {
     InsertStream request;
     request.database = block.plan->target_database;
     request.table = block.plan->target_table;
@@ -29,7 +29,8 @@ void BlockWriter::write(const Block& block, const std::string& token) {
         try {
             // Encoded while it is sent, each time anew: the bytes are the same, and no copy is held.
             const Block* left = &block;
-            NativeFrame frame(compressor_, body_, [&left] { return std::exchange(left, nullptr); });
+            NativeFrame frame(
+                compressor_, body_, [&left] { return std::exchange(left, nullptr); }, form);
             request.next = [&frame] { return frame.next(); };
             client_.require_written(client_.insert_stream(request), block.rows,
                                     "insert into " + request.database + "." + request.table);

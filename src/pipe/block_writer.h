@@ -8,6 +8,7 @@
 #include "destination/clickhouse_client.h"
 #include "encode/compress.h"
 #include "model/block.h"
+#include "model/column_form.h"
 #include "pipe/progress.h"
 
 namespace penstock {
@@ -19,10 +20,10 @@ class BlockWriter {
     BlockWriter(const ClickHouseEndpoint& endpoint, Compression compression, Progress* progress,
                 std::stop_token stop);
 
-    /// Inserts the block under `token`: attempts that ClickHouse has seen already add nothing. Errors of
-    /// kind kRetry are waited out, shown as trouble. Throws other errors at once, and the last kRetry one
-    /// when a stop is requested; the block may or may not be in then.
-    void write(const Block& block, const std::string& token);
+    /// Inserts the block under `token`, in the target's form (null: as planned): attempts that ClickHouse has
+    /// seen already add nothing. Errors of kind kRetry are waited out, shown as trouble. Throws other errors
+    /// at once, and the last kRetry one when a stop is requested; the block may or may not be in then.
+    void write(const Block& block, const std::string& token, const TableForm* form = nullptr);
 
   private:
     ClickHouseClient client_;

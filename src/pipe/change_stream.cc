@@ -111,7 +111,7 @@ class Session {
             spdlog::info("replaying batch {} (versions {} to {})", intent->batch, intent->first_version,
                          intent->last_version);
         }
-        if (!context_.is_intake) stop_lost_targets(context_);
+        stop_lost_targets(context_);
         for (const TableRecord& table : catalog.tables(context_.pipe_id)) {
             MappedTable& mapped = tables_.emplace_back();
             mapped.plan = &context_.plans[table.table_index];

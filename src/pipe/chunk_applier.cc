@@ -30,6 +30,11 @@ std::string block_token(const std::string& pipe_id, const Chunk& chunk, const Bl
            std::to_string(chunk.index) + "/" + std::to_string(first) + "-" + std::to_string(last);
 }
 
+/// What waiting does not cure, but the attempt after it: it begins with a look at all targets.
+[[noreturn]] void throw_for_next_attempt(const Error& e) {
+    throw Error(Disposition::kRetry, e.operation(), e.message(), e.hint()).at_table(e.table());
+}
+
 }  // namespace
 
 ChunkApplier::ChunkApplier(PipeContext& context, BlockPool& pool, std::stop_token stop)
@@ -121,18 +126,29 @@ bool ChunkApplier::has_views(const TablePlan& plan) {
     return found->second.contains(plan.target_table);
 }
 
-/// A target that was dropped or altered meanwhile concerns its table alone: the next attempt finds out and
-/// stops it.
+/// A target that was dropped, or altered so that it does not hold every value, concerns its table alone: the
+/// next attempt finds out and stops it.
 void ChunkApplier::write(BlockWriter& writer, const Block& block, const std::string& token) {
     if (context_.lost_targets.contains(block.plan->id)) return;
     try {
-        writer.write(block, token);
-    } catch (const Error& e) {
-        if (e.disposition() == Disposition::kRetry || context_.is_intake) throw;
-        ClickHouseClient client(context_.destination);
-        const auto target = describe_table(client, block.plan->target_database, block.plan->target_table);
-        if (problem_with_target(target ? &*target : nullptr, *block.plan).empty()) throw;
-        throw Error(Disposition::kRetry, e.operation(), e.message(), e.hint()).at_table(e.table());
+        insert_in_form(context_.destination, *context_.forms, *block.plan,
+                       [&](const TableForm* form) { writer.write(block, token, form); });
+    } catch (const UnfitTarget& target) {
+        throw_for_next_attempt(target.why);
+    }
+}
+
+/// Before the checkpoint says that the rows of these tables are in their targets.
+void ChunkApplier::look_at_targets_again(const std::vector<TableBatchCounts>& tables) {
+    std::vector<const TablePlan*> plans;
+    for (const TableBatchCounts& table : tables) {
+        if (!context_.lost_targets.contains(table.table_index))
+            plans.push_back(&context_.plans[table.table_index]);
+    }
+    try {
+        look_for_alterations(context_.destination, *context_.forms, plans);
+    } catch (const UnfitTarget& target) {
+        throw_for_next_attempt(target.why);
     }
 }
 
@@ -160,6 +176,7 @@ void ChunkApplier::commit(const Chunk& chunk) {
         sum.deleted += c.deleted;
         sum.adjusted += c.adjusted;
     }
+    look_at_targets_again(stats.tables);
     if (stats.tables.empty()) {
         context_.catalog->put_checkpoint(context_.pipe_id, checkpoint);  // only unmapped transactions
     } else {

@@ -34,6 +34,7 @@ class ChunkApplier {
 
   private:
     void write(BlockWriter& writer, const Block& block, const std::string& token);
+    void look_at_targets_again(const std::vector<TableBatchCounts>& tables);
     void insert_blocks(Chunk& chunk);
     void collapse(Block& block);
     bool has_views(const TablePlan& plan);

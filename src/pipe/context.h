@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -15,13 +16,14 @@
 #include "model/table_plan.h"
 #include "pipe/progress.h"
 #include "pipe/resource_budget.h"
+#include "pipe/target_forms.h"
 #include "source/server_info.h"
 
 namespace penstock {
 
-/// Set up by the pipe's runner before any stage starts and constant from then on; the catalog and the
-/// progress have their own locks. Plans are referred to by pointer: the vector is not resized while stages
-/// run.
+/// Set up by the pipe's runner before any stage starts and constant from then on; the catalog, the
+/// progress and the forms have their own locks. Plans are referred to by pointer: the vector is not resized
+/// while stages run.
 struct PipeContext {
     std::string pipe_id;
     PipeSpec spec;
@@ -30,7 +32,8 @@ struct PipeContext {
     ServerInfo source_info;
     std::vector<TablePlan> plans;     ///< by TablePlan::id
     std::set<uint32_t> lost_targets;  ///< by TablePlan::id: stopped, what is open for them goes nowhere
-    Compression compression = Compression::kZstd;  ///< of insert bodies
+    std::shared_ptr<TargetForms> forms = std::make_shared<TargetForms>();  ///< of the plans' targets
+    Compression compression = Compression::kZstd;                          ///< of insert bodies
     Catalog* catalog = nullptr;
     Progress* progress = nullptr;
     ResourceBudget* budget = nullptr;  ///< of all pipes of the service; none: no limit but the defaults

@@ -234,7 +234,7 @@ void LoadWorker::insert(Piece first, Queue& queue, const std::stop_token& stop) 
     }
     std::optional<Piece> piece(std::move(first));
     bool fresh = true;  // the piece has not been sent
-    NativeFrame frame(links_.compressor, links_.body, [&]() -> const Block* {
+    const auto next_block = [&]() -> const Block* {
         while (true) {
             if (piece && !std::exchange(fresh, false)) {
                 pool_.give_back(std::move(piece->block));
@@ -250,7 +250,9 @@ void LoadWorker::insert(Piece first, Queue& queue, const std::stop_token& stop) 
             insert.add(*piece);
             if (piece->block.rows != 0) return &piece->block;
         }
-    });
+    };
+    const std::shared_ptr<const TableForm> form = context_.forms->of(plan_.id);
+    NativeFrame frame(links_.compressor, links_.body, next_block, form.get());
     InsertStream request;
     request.database = plan_.target_database;
     request.table = plan_.target_table;
@@ -260,9 +262,15 @@ void LoadWorker::insert(Piece first, Queue& queue, const std::stop_token& stop) 
     request.distinct_keys = true;
     request.part_rows = 2 * kInsertRows;
     request.part_bytes = 4 * kInsertBytes;  // more than an INSERT has
-    std::optional<uint64_t> written = links_.client.insert_stream(request);
-    links_.client.require_written(written, insert.rows,
-                                  "insert into " + request.database + "." + request.table);
+    try {
+        std::optional<uint64_t> written = links_.client.insert_stream(request);
+        links_.client.require_written(written, insert.rows,
+                                      "insert into " + request.database + "." + request.table);
+    } catch (const Error& e) {
+        if (e.disposition() == Disposition::kRetry) throw;
+        if (!is_altered(context_.destination, *context_.forms, plan_, form.get())) throw;
+        throw Error(Disposition::kRetry, e.operation(), e.message(), e.hint());
+    }
     acknowledge(insert);
 }
 

@@ -60,7 +60,7 @@ class LoadWorker {
                TakePartition take);
 
     /// Loads partitions until none is left or a stop comes; what is not acknowledged then stays pending.
-    /// Errors that waiting cures are waited out; throws the others, and UnfitRow.
+    /// Errors that waiting cures are waited out; throws the others, UnfitRow and UnfitTarget.
     void run(const std::stop_token& stop);
 
   private:

@@ -41,10 +41,23 @@ bool is_there(const std::map<std::string, TableIdentity>& found, const std::stri
     return there != found.end() && there->second.uuid == record.target_uuid;
 }
 
-bool has_column(const ExistingTable& table, const std::string& name, const std::string& type) {
-    return std::any_of(table.columns.begin(), table.columns.end(), [&](const ExistingColumn& column) {
-        return column.name == name && column.type == type;
-    });
+/// The planned type, without NULL, for which the old target has a wider one; empty: it has the same, or one
+/// that did not hold its values (then `column` is not carried over).
+struct Carried {
+    bool there = false;
+    std::string narrowed_to{};
+};
+Carried carried(const TablePlan& plan, const ExistingTable& before, const ExistingColumn& column) {
+    const auto old = std::find_if(before.columns.begin(), before.columns.end(),
+                                  [&](const ExistingColumn& c) { return c.name == column.name; });
+    if (old == before.columns.end() || old->default_kind == "EPHEMERAL") return {};  // cannot be read
+    if (old->type == column.type) return {true};
+    const auto planned = std::find_if(plan.columns.begin(), plan.columns.end(),
+                                      [&](const TargetColumn& c) { return c.name == column.name; });
+    if (planned == plan.columns.end() || !fit_column(plan, *planned, old->type).fits) return {};
+    TargetType type = planned->type;
+    type.nullable = false;
+    return {true, type.wire_name()};
 }
 
 /// Rows of the old target that are marked as deleted and unknown to the new one. They get the version of the
@@ -55,31 +68,51 @@ void carry_deleted_rows(ClickHouseClient& client, const TablePlan& plan, uint64_
     const std::string old_name = final_name(plan);
     const auto before = described.find(old_name), now = described.find(plan.target_table);
     if (before == described.end() || now == described.end()) return;
+    const bool replacing = plan.engine == TableEngine::kReplacingMergeTree;
     std::vector<std::string> columns, key;
+    for (uint32_t i : plan.sorting_key) key.push_back(plan.columns[i].name);
+    // The old rows in the new types. A column that was made wider may hold more than the new type, of an
+    // older definition of the source: such a value is NULL then, such a key no row of the new table.
+    std::string values, known = "1";
     for (const ExistingColumn& column : now->second.columns) {
         if (column.name == MetaColumns::kIsDeleted || column.name == MetaColumns::kVersion) continue;
-        if (has_column(before->second, column.name, column.type)) columns.push_back(column.name);
+        const Carried old = carried(plan, before->second, column);
+        if (!old.there) continue;
+        columns.push_back(column.name);
+        const std::string name = quote_target_identifier(column.name);
+        if (old.narrowed_to.empty()) {
+            values += name + ", ";
+            continue;
+        }
+        const std::string value =
+            fmt::format("accurateCastOrNull({}, {})", name, quote_target_literal(old.narrowed_to));
+        values += value + " AS " + name + ", ";
+        if (std::find(key.begin(), key.end(), column.name) != key.end())
+            known += fmt::format(" AND (isNotNull({}) OR isNull({}))", value, name);
     }
-    for (uint32_t i : plan.sorting_key) key.push_back(plan.columns[i].name);
-    const bool replacing = plan.engine == TableEngine::kReplacingMergeTree;
     for (const std::string& name : key) {
         if (replacing && std::find(columns.begin(), columns.end(), name) == columns.end()) {
             spdlog::warn("{}: rows marked as deleted are not carried over: the key has changed", old_name);
             return;
         }
     }
-    const std::string source = quoted_target(plan.target_database, old_name);
+    const std::string source = fmt::format(
+        "(SELECT {}{}, {} FROM {}{} WHERE {})", values, quote_target_identifier(MetaColumns::kIsDeleted),
+        quote_target_identifier(MetaColumns::kVersion), quoted_target(plan.target_database, old_name),
+        replacing ? " FINAL" : "", known);
     const std::string target = quoted_target(plan.target_database, plan.target_table);
     const std::string deleted = quote_target_identifier(MetaColumns::kIsDeleted) + " = 1";
     const std::string version = quote_target_identifier(MetaColumns::kVersion);
     const std::string list = quote_target_identifiers(columns);
     const std::string into = fmt::format("INSERT INTO {} ({}, {}, {})", target, list,
                                          quote_target_identifier(MetaColumns::kIsDeleted), version);
-    const ClickHouseParameters settings{{"transform_null_in", "1"}, {"insert_deduplicate", "0"}};
+    ClickHouseParameters settings{
+        {"transform_null_in", "1"}, {"insert_deduplicate", "0"}, {"prefer_column_name_to_alias", "1"}};
+    if (values.find("'Time64(") != values.npos) settings.emplace_back("enable_time_time64_type", "1");
     if (replacing) {
         const std::string keys = quote_target_identifiers(key);
-        const std::string gone = fmt::format("SELECT {} FROM {} FINAL WHERE {}", keys, source, deleted);
-        client.query(fmt::format("{0} SELECT {1}, 1, {2} FROM {3} FINAL WHERE {4} AND ({5}) NOT IN "
+        const std::string gone = fmt::format("SELECT {} FROM {} WHERE {}", keys, source, deleted);
+        client.query(fmt::format("{0} SELECT {1}, 1, {2} FROM {3} WHERE {4} AND ({5}) NOT IN "
                                  "(SELECT {5} FROM {6} WHERE ({5}) IN ({7}))",
                                  into, list, load_version, source, deleted, keys, target, gone),
                      settings);
@@ -102,7 +135,10 @@ void exchange_some(const PipeContext& intake, const std::vector<TableRecord>& re
     for_each_target(intake.destination, plans, {}, [&](ClickHouseClient& own, const TablePlan& plan) {
         const TableRecord& record = records.at(plan.id);
         const std::string name = final_name(plan);
-        if (!found.contains(name)) return rename_table(own, database, plan.target_table, name);
+        if (!found.contains(name)) {
+            if (found.contains(plan.target_table)) rename_table(own, database, plan.target_table, name);
+            return;
+        }
         if (!is_there(found, name, record)) {
             if (record.stopped_in_load()) {  // the old one stays
                 if (is_there(found, plan.target_table, record)) drop_table(own, database, plan.target_table);

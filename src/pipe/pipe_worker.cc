@@ -171,6 +171,7 @@ void PipeWorker::take_snapshot(const std::stop_token& stop) {
         stop_lost_targets(context);
         load_snapshot(context, stop);
         if (stop.stop_requested()) return;
+        stop_lost_targets(context);  // what was altered meanwhile
         if (!intake) require_tables();
     }
     // Tables that are replaced may be ones whose log is lost.
@@ -178,8 +179,10 @@ void PipeWorker::take_snapshot(const std::stop_token& stop) {
     if (intake) {
         if (flow_ && replaced) flow_->on_failure(nullptr);
         PipeContext context = intake_context(*intake);
+        stop_lost_targets(context);
         load_snapshot(context, stop);
         if (stop.stop_requested()) return;
+        stop_lost_targets(context);
         if (follows() && !follow_intake(*intake, stop)) return;
         catalog_.set_merging(intake->id);
         if (intake->purpose == IntakePurpose::kResync) {

@@ -58,8 +58,8 @@ class TableLoader {
         }
     }
 
-    /// Loads the table, or as much as a stop allows, or until a row that cannot be carried takes it out of
-    /// the flow.
+    /// Loads the table, or as much as a stop allows, or until a row that cannot be carried, or a target that
+    /// does not hold all rows, takes it out of the flow.
     void run(const std::stop_token& stop) {
         Backoff backoff(milliseconds(500), milliseconds(30'000));
         while (!stop.stop_requested()) {
@@ -70,8 +70,9 @@ class TableLoader {
                 load_partitions(stop);
                 return;
             } catch (const UnfitRow& row) {
-                stop_tables(context_, {{.table_index = plan_.id, .reason = row.why.what()}});
-                return;
+                return stop_tables(context_, {{.table_index = plan_.id, .reason = row.why.what()}});
+            } catch (const UnfitTarget& target) {
+                return stop_tables(context_, {{.table_index = plan_.id, .reason = target.why.what()}});
             } catch (const Error& e) {
                 if (e.disposition() != Disposition::kRetry || stop.stop_requested()) throw;
                 wait_out(e, backoff, stop);
@@ -196,7 +197,9 @@ class TableLoader {
         size_t block_bytes = load_worker_bytes(context_);
         auto flush = [&] {
             adjusted.add(block);
-            writer.write(block, token + std::to_string(blocks++));
+            const std::string own_token = token + std::to_string(blocks++);
+            insert_in_form(context_.destination, *context_.forms, plan_,
+                           [&](const TableForm* form) { writer.write(block, own_token, form); });
             rows += block.rows;
             context_.progress->rows_loaded += block.rows;
             block.clear();

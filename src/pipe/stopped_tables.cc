@@ -38,20 +38,22 @@ void stop_lost_targets(PipeContext& context) {
     const std::vector<TableRecord> tables = catalog.tables(context.pipe_id);
     ClickHouseClient client(context.destination);
     std::vector<StoppedTable> stops;
+    std::vector<uint32_t> loaded_in_vain;
     context.lost_targets.clear();
     look_at_targets(client, context.plans, [&](const TablePlan& plan, const ExistingTable* target) {
         const std::string problem = problem_with_target(target, plan);
-        if (problem.empty()) return;
+        if (problem.empty()) return context.forms->take(plan, *target);
         context.lost_targets.insert(plan.id);
-        if (tables.at(plan.id).stopped()) return;
-        const Error error =
-            Error(Disposition::kFailPipe, "find the target", problem, "Resync the table, or remove it")
-                .at_table(plan.source.qualified_name());
-        StoppedTable stop{.table_index = plan.id, .reason = error.what()};
+        const TableRecord& table = tables.at(plan.id);
+        if (context.is_intake && table.load_state == LoadState::kLoaded) loaded_in_vain.push_back(plan.id);
+        if (table.stopped()) return;
+        StoppedTable stop{.table_index = plan.id, .reason = unfit_target_error(plan, problem).what()};
         if (checkpoint) stop.from_version = checkpoint->next_version;
         if (intent) stop.from_version = intent->last_version + 1;
         stops.push_back(std::move(stop));
     });
+    // As if its load had met the trouble: the target of before, if any, stays in its place.
+    for (uint32_t table : loaded_in_vain) context.catalog->reset_load(context.pipe_id, table);
     if (!stops.empty()) stop_tables(context, stops);
 }
 

@@ -72,12 +72,22 @@ double number_of(std::string_view text) {
     return value;
 }
 
+/// A time of a target that has more digits of a second than the source: without the zeros that were added.
+std::string_view with_digits(std::string_view text, size_t digits) {
+    const size_t point = text.find('.');
+    if (point == text.npos) return text;
+    while (text.size() > point + 1 + digits && text.ends_with('0')) text.remove_suffix(1);
+    if (text.ends_with('.')) text.remove_suffix(1);
+    return text;
+}
+
 /// "[-]H:MM:SS[.f]" with two digits of hours at least and six of fraction.
 std::string canonical_time(std::string_view text) {
     bool negative = text.starts_with('-');
     if (negative) text.remove_prefix(1);
     std::string_view fraction;
     if (size_t point = text.find('.'); point != text.npos) {
+        text = with_digits(text, 6);
         fraction = text.substr(point + 1);
         text = text.substr(0, point);
     }
@@ -270,6 +280,7 @@ std::string VerifyColumn::target_expression() const {
     if (form_ == Form::kTime && target_->type.kind == TargetKind::kDateTime64) {
         name = "toUnixTimestamp64Micro(" + name + ")";
     }
+    if (form_ == Form::kDateTime) name = "toTimeZone(" + name + ", 'UTC')";
     return "CAST(" + name + " AS Nullable(String))";
 }
 
@@ -360,6 +371,10 @@ CanonicalValue VerifyColumn::from_source(std::optional<std::string_view> text) c
 CanonicalValue VerifyColumn::from_target(std::optional<std::string_view> text) const {
     if (!text) return std::nullopt;
     switch (form_) {
+        case Form::kBool:
+            return *text == "1" ? "true" : *text == "0" ? "false" : std::string(*text);
+        case Form::kDateTime:
+            return std::string(with_digits(*text, source_->fsp));
         case Form::kInteger:
         case Form::kDecimal:
             return canonical_decimal(*text);

@@ -27,6 +27,7 @@ using CanonicalValue = std::optional<std::string>;
 ///   VECTOR                "[1,-0.5]", numbers as of FLOAT but with the sign of zero
 ///   geometry              "POINT(1 2)", "SRID=4326;MULTIPOINT(0 0,1 1)": names in upper case, no spaces but
 ///                         between coordinates, no brackets around the points of a MULTIPOINT
+/// A target's wider column (model/column_form.h) has the same text as the planned one.
 /// Dates outside 1900-01-01 to 2299-12-31 become what the pipe's invalidDates policy makes of them, and NULL
 /// in a column that is not Nullable becomes the type's zero.
 class VerifyColumn {

@@ -56,6 +56,25 @@ TEST(VerifyValue, Integers) {
     EXPECT_EQ(c.compare("7", "7"), 0);
 }
 
+// As targets have them that were altered to hold more.
+TEST(VerifyValue, WiderTargets) {
+    OneColumn boolean(SourceType::kTinyInt);
+    boolean.plan.columns[0].type.kind = TargetKind::kBool;
+    EXPECT_EQ(boolean.target("1"), "true");
+    EXPECT_EQ(boolean.target("0"), "false");
+    EXPECT_EQ(boolean.target("2"), "2");
+    EXPECT_EQ(OneColumn(SourceType::kDecimal).target("1.50000000"), "1.5");
+    EXPECT_EQ(OneColumn(SourceType::kFloat).target("0.10000000149011612"), "0.1");
+    OneColumn moment(SourceType::kDateTime);
+    EXPECT_EQ(moment.target("2024-01-31 01:02:03.000000000"), "2024-01-31 01:02:03");
+    EXPECT_EQ(moment.target("2024-01-31 01:02:03.000000001"), "2024-01-31 01:02:03.000000001");
+    moment.set([](SourceColumn& c) { c.fsp = 3; });
+    EXPECT_EQ(moment.target("2024-01-31 01:02:03.120000000"), "2024-01-31 01:02:03.120");
+    EXPECT_EQ(moment.target("2024-01-31 01:02:03.000"), "2024-01-31 01:02:03.000");
+    EXPECT_EQ(OneColumn(SourceType::kTime).target("-25:00:00.000001000"), "-25:00:00.000001");
+    EXPECT_EQ(OneColumn(SourceType::kTime).target("-25:00:00.000000001"), "-25:00:00.000000001");
+}
+
 TEST(VerifyValue, TinyintAsBool) {
     OneColumn c(SourceType::kTinyInt);
     c.set([](SourceColumn& column) { column.is_tinyint1 = true; });
