@@ -1,10 +1,12 @@
 #include "destination/clickhouse_client.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <mutex>
 #include <optional>
+#include <random>
 
 #include <curl/curl.h>
 #include <fmt/format.h>
@@ -259,10 +261,23 @@ void add_parameter(std::string& path, std::string_view name, std::string_view va
     }
 }
 
+/// Never given before, by this process or by another one: ClickHouse refuses an id that is in use.
+std::string unique_suffix() {
+    static const std::string process = [] {
+        std::random_device random;
+        return fmt::format("{:08x}{:08x}", random(), random());
+    }();
+    static std::atomic<uint64_t> count{0};
+    return fmt::format("{}-{}", process, ++count);
+}
+
 std::string request_path(const ClickHouseEndpoint& endpoint, const ClickHouseParameters& parameters) {
     std::string path;
     if (!endpoint.database.empty()) add_parameter(path, "database", endpoint.database);
     for (const auto& [name, value] : parameters) add_parameter(path, name, value);
+    if (!endpoint.query_id_prefix.empty()) {
+        add_parameter(path, "query_id", endpoint.query_id_prefix + unique_suffix());
+    }
     return path;
 }
 

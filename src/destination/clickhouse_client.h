@@ -26,6 +26,9 @@ struct ClickHouseEndpoint {
     /// ClickHouse settings of every insert. What keeps values from being changed is not theirs to choose.
     std::vector<std::pair<std::string, std::string>> insert_settings{};
     std::string cluster{};  ///< tables are made on all of its servers, replicated; empty: on this one only
+    /// The id of each statement begins with it, so that it is found among those that run
+    /// (destination/running_queries.h); empty: the server chooses ids.
+    std::string query_id_prefix{};
 };
 
 /// The host of a service's URL is 127.x.x.x, ::1 or localhost: bytes sent there do not leave this machine.

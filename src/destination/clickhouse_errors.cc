@@ -25,6 +25,7 @@ constexpr std::array kPassing = {
     203,  // NO_FREE_CONNECTION
     209,  // SOCKET_TIMEOUT
     210,  // NETWORK_ERROR
+    216,  // QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING: sent again over a new connection, it met itself
     225,  // NO_ZOOKEEPER
     236,  // ABORTED
     241,  // MEMORY_LIMIT_EXCEEDED

@@ -1,6 +1,7 @@
 #include "destination/schema.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include <fmt/format.h>
 
@@ -231,6 +232,14 @@ std::string create_table_sql(const TablePlan& plan, const std::string& cluster, 
     return sql;
 }
 
+std::string create_table_like_sql(const std::string& database, const std::string& name,
+                                  const std::string& like, const std::string& comment,
+                                  const std::string& cluster) {
+    return fmt::format("CREATE TABLE {}{} AS {}{}", quoted_target(database, name), on_cluster(cluster),
+                       quoted_target(database, like),
+                       comment.empty() ? "" : " COMMENT " + quote_target_literal(comment));
+}
+
 std::string create_database_sql(const std::string& database, const std::string& cluster) {
     return "CREATE DATABASE IF NOT EXISTS " + quote_target_identifier(database) + on_cluster(cluster);
 }
@@ -264,10 +273,17 @@ void create_database(ClickHouseClient& client, const std::string& database) {
     if (there == "0") client.query(create_database_sql(database, client.endpoint().cluster));
 }
 
+namespace {
+
+ClickHouseParameters create_parameters(const TablePlan& plan) {
+    if (!uses_time64(plan)) return {};
+    return {{"enable_time_time64_type", "1"}};
+}
+
+}  // namespace
+
 void create_table(ClickHouseClient& client, const TablePlan& plan, const TableOptions& options) {
-    ClickHouseParameters parameters;
-    if (uses_time64(plan)) parameters.emplace_back("enable_time_time64_type", "1");
-    client.query(create_table_sql(plan, client.endpoint().cluster, options), parameters);
+    client.query(create_table_sql(plan, client.endpoint().cluster, options), create_parameters(plan));
 }
 
 namespace {
@@ -325,6 +341,19 @@ std::map<std::string, int64_t> alteration_times(ClickHouseClient& client, const 
     return found;
 }
 
+std::map<std::string, TableStorage> storage_of_tables(ClickHouseClient& client, const std::string& database,
+                                                      const std::vector<std::string>& tables) {
+    std::map<std::string, TableStorage> found;
+    in_pieces(tables, [&](const std::string& names) {
+        for (auto& row : query_rows(client, fmt::format("SELECT name, engine, engine_full FROM system.tables "
+                                                        "WHERE database = {} AND name IN ({})",
+                                                        quote_target_literal(database), names))) {
+            found[row.at(0)] = {row.at(1), row.at(2)};
+        }
+    });
+    return found;
+}
+
 std::map<std::string, TableIdentity> identify_tables(ClickHouseClient& client, const std::string& database,
                                                      const std::vector<std::string>& tables) {
     std::map<std::string, TableIdentity> found;
@@ -337,6 +366,22 @@ std::map<std::string, TableIdentity> identify_tables(ClickHouseClient& client, c
         }
     });
     return found;
+}
+
+void create_table_like_target(ClickHouseClient& client, const TablePlan& plan, const std::string& name) {
+    const std::string& target = plan.target_table;
+    const auto found = identify_tables(client, plan.target_database, {target});
+    const auto like = found.find(target);
+    client.query(
+        create_table_like_sql(plan.target_database, name, target,
+                              like == found.end() ? "" : like->second.comment, client.endpoint().cluster),
+        create_parameters(plan));
+}
+
+std::string table_definition(ClickHouseClient& client, const std::string& database,
+                             const std::string& table) {
+    return client.query("SELECT create_table_query FROM system.tables WHERE database = " +
+                        quote_target_literal(database) + " AND name = " + quote_target_literal(table));
 }
 
 std::optional<ExistingTable> describe_table(ClickHouseClient& client, const std::string& database,

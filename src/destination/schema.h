@@ -40,6 +40,10 @@ struct TableOptions {
 /// comment, unless it is empty.
 std::string create_table_sql(const TablePlan& plan, const std::string& cluster = {},
                              const TableOptions& options = {});
+/// `comment`: of `like`, which older servers do not take over.
+std::string create_table_like_sql(const std::string& database, const std::string& name,
+                                  const std::string& like, const std::string& comment,
+                                  const std::string& cluster);
 std::string create_database_sql(const std::string& database, const std::string& cluster);
 std::string truncate_table_sql(const std::string& database, const std::string& table,
                                const std::string& cluster);
@@ -53,6 +57,11 @@ std::string exchange_tables_sql(const std::string& database, const std::string& 
 void create_database(ClickHouseClient& client, const std::string& database);
 /// Makes the table if it is not there; require_fit says whether one that is there fits.
 void create_table(ClickHouseClient& client, const TablePlan& plan, const TableOptions& options = {});
+
+/// Makes `name`, which must not be there, as the plan's target is: with what people have tuned of it.
+void create_table_like_target(ClickHouseClient& client, const TablePlan& plan, const std::string& name);
+/// The statement that would make the table as it is now, its name in it; empty when there is none.
+std::string table_definition(ClickHouseClient& client, const std::string& database, const std::string& table);
 
 struct ExistingColumn {
     std::string name;
@@ -79,6 +88,12 @@ std::map<std::string, ExistingTable> describe_tables(ClickHouseClient& client, c
 /// when that is so new that another change would have the same time.
 std::map<std::string, int64_t> alteration_times(ClickHouseClient& client, const std::string& database,
                                                 const std::vector<std::string>& tables);
+struct TableStorage {
+    std::string engine, engine_full;  ///< as of ExistingTable
+};
+/// Those of `tables` that exist, by name.
+std::map<std::string, TableStorage> storage_of_tables(ClickHouseClient& client, const std::string& database,
+                                                      const std::vector<std::string>& tables);
 
 struct TableIdentity {
     std::string uuid;  ///< which its data keep when it is renamed or exchanged

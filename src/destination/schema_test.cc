@@ -326,10 +326,47 @@ TEST_F(SchemaTest, ClickHouseReadsWhatIsMeantForACluster) {
     for (const std::string& sql :
          {create_table_sql(orders(), "main"), create_database_sql("d", "main"),
           truncate_table_sql("d", "t", "main"), drop_table_sql("d", "t", "main"),
+          create_table_like_sql("d", "t_load_1", "t", "it's", "main"),
           rename_table_sql("d", "t", "u", "main"), exchange_tables_sql("d", "t", "u", "main")}) {
         std::string read = client_.query("SELECT formatQuerySingleLine(" + quote_target_literal(sql) + ")");
         EXPECT_NE(read.find(" ON CLUSTER main"), read.npos) << read;
     }
+}
+
+TEST_F(SchemaTest, ATableLikeTheTargetHasWhatPeopleHaveTuned) {
+    TablePlan plan = orders(database_);
+    create_table(client_, plan, {.comment = "it's ours"});
+    const std::string target = quoted_target(database_, "orders");
+    for (const char* change :
+         {"ADD COLUMN seen DateTime DEFAULT now()", "MODIFY COLUMN note CODEC(ZSTD(3))",
+          "MODIFY SETTING non_replicated_deduplication_window = 77", "MODIFY TTL at + INTERVAL 1 YEAR",
+          "ADD INDEX by_note note TYPE bloom_filter"}) {
+        client_.query("ALTER TABLE " + target + " " + change);
+    }
+    create_table_like_target(client_, plan, "orders_load_1");
+    std::string like = table_definition(client_, database_, "orders_load_1");
+    const std::string made = table_definition(client_, database_, "orders");
+    like.replace(like.find("orders_load_1"), 13, "orders");
+    EXPECT_EQ(like, made);
+    EXPECT_NE(made.find("window = 77"), made.npos) << made;
+    EXPECT_NE(made.find("it\\'s ours"), made.npos) << made;
+    EXPECT_EQ(table_definition(client_, database_, "nowhere"), "");
+}
+
+TEST_F(SchemaTest, TheHighestVersionIsReadWhateverItsType) {
+    const std::string table = quoted_target(database_, "v");
+    auto highest = [&](const std::string& type, const std::string& values) {
+        client_.query("CREATE OR REPLACE TABLE " + table + " (_peerdb_version " + type +
+                      ") ENGINE = MergeTree ORDER BY ()");
+        if (!values.empty()) client_.query("INSERT INTO " + table + " VALUES " + values);
+        return highest_version(client_, database_, "v");
+    };
+    EXPECT_EQ(highest("UInt64", ""), 0u);
+    EXPECT_EQ(highest("UInt64", "(7), (18446744073709551615), (3)"), UINT64_MAX);
+    EXPECT_EQ(highest("Int64", "(-7), (-3)"), 0u);
+    EXPECT_EQ(highest("Int64", "(-7), (1796031501369826068)"), 1796031501369826068u);
+    EXPECT_EQ(highest("UInt128", "(18446744073709551616)"), UINT64_MAX);
+    EXPECT_THROW(highest("String", "('new')"), Error);
 }
 
 TEST_F(SchemaTest, TruncateAndExchange) {
