@@ -12,16 +12,13 @@
 #include "source/log_prerequisites.h"
 #include "source/mysql_connection.h"
 #include "source/partition_key.h"
+#include "source/storage_engine.h"
 #include "source/table_definition.h"
 
 namespace penstock {
 namespace {
 
 using State = Prerequisite::State;
-
-bool transactional(const std::string& engine) {
-    return engine == "InnoDB" || engine == "ROCKSDB";
-}
 
 bool is_servers_own(const std::string& database) {
     for (const char* own : {"mysql", "sys", "information_schema", "performance_schema"}) {
@@ -301,9 +298,22 @@ class SourceCheck {
         if (!mapping.partition_key.empty())
             add(check_partition_key(*connection_, schema, mapping.partition_key));
 
-        add("engine of " + table, transactional(schema.storage_engine) ? State::kOk : State::kWarning,
-            schema.storage_engine, "InnoDB: other engines cannot be read consistently while they are written",
-            "ALTER TABLE " + quoted + " ENGINE = InnoDB");
+        check_engine(mapping, schema, "ALTER TABLE " + quoted + " ENGINE = InnoDB");
+    }
+
+    /// A target that keeps every row has one twice that was written while the table was read: it may be in
+    /// what was read, and is in the log.
+    void check_engine(const TableMapping& mapping, const TableSchema& schema, const std::string& fix) {
+        const bool doubled =
+            settings_.mode == ReplicationMode::kCdc && mapping.engine != TableEngine::kReplacingMergeTree;
+        const State otherwise = doubled ? State::kFailed : State::kWarning;
+        add("engine of " + schema.qualified_name(),
+            reads_consistently(schema.storage_engine) ? State::kOk : otherwise, schema.storage_engine,
+            doubled ? std::string("InnoDB: other engines cannot be read consistently while they are "
+                                  "written, and this target would keep rows twice (") +
+                          kConsistentWaysOut + ")"
+                    : "InnoDB: other engines cannot be read consistently while they are written",
+            fix);
     }
 
     void check_key(const TableMapping& mapping, const TableSchema& schema,

@@ -124,6 +124,22 @@ TEST_P(PrerequisitesTest, TablesAreLookedAt) {
         endpoint_, {}, {mapping("keyless"), mapping("old"), mapping("odd"), mapping("v"), mapping("no")});
     EXPECT_EQ(state_of(items, named("key of", "keyless")), State::kFailed);
     EXPECT_EQ(state_of(items, named("engine of", "old")), State::kWarning);
+    // Rows that stay as they were inserted would come twice.
+    for (const TableEngine engine : {TableEngine::kMergeTree, TableEngine::kNull}) {
+        TableMapping kept = mapping("old");
+        kept.engine = engine;
+        const auto refused = check_source(endpoint_, {}, {kept});
+        EXPECT_EQ(state_of(refused, named("engine of", "old")), State::kFailed);
+        for (const char* way : {"ENGINE = InnoDB", "ReplacingMergeTree", "snapshot"}) {
+            EXPECT_NE(find(refused, named("engine of", "old"))->needed.find(way), std::string::npos) << way;
+        }
+        for (const ReplicationMode mode : {ReplicationMode::kSnapshot, ReplicationMode::kCdcOnly}) {
+            SourceSettings settings;
+            settings.mode = mode;
+            EXPECT_EQ(state_of(check_source(endpoint_, settings, {kept}), named("engine of", "old")),
+                      State::kWarning);
+        }
+    }
     EXPECT_EQ(state_of(items, named("column types of", "odd")), State::kOk);
     EXPECT_EQ(find(items, named("column types of", "odd"))->found, "all supported");
     EXPECT_EQ(state_of(items, named("table", "v")), State::kFailed);
