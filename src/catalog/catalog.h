@@ -103,18 +103,19 @@ class Catalog {
     std::vector<SchemaRecord> schemas(std::string_view pipe_id) const;  ///< by table, then as recorded
 
     // The initial load.
-    /// Stores the partitions, the version and (append-only loads) the exact position, and makes the table
-    /// kLoading; what was stored of an earlier load of this table goes, its row count becomes 0.
+    /// Stores the partitions and (append-only loads) the exact position, and makes the table kLoading; what
+    /// was stored of an earlier load of this table goes, its row count becomes 0. In the same step each
+    /// partition gets a version of its own, in order, and those are not given out again: all that comes from
+    /// the log has higher ones. No flow may run and no batch be open: Error.
     void put_partitions(std::string_view pipe_id, uint32_t table_index,
-                        const std::vector<PartitionRecord>& partitions, uint64_t snapshot_version,
-                        const Position& exact_position = {});
+                        const std::vector<PartitionRecord>& partitions, const Position& exact_position = {});
+    /// Where the rows of the table's load go (TableRecord::load_table). Stored before that table is made.
+    void put_load_table(std::string_view pipe_id, uint32_t table_index, std::string_view load_table,
+                        std::string_view load_uuid = {});
+    void put_target_uuid(std::string_view pipe_id, uint32_t table_index, std::string_view uuid);
     std::vector<PartitionRecord> partitions(std::string_view pipe_id, uint32_t table_index) const;
     /// Of each table that has partitions, by index.
     std::vector<LoadSummary> load_summaries(std::string_view pipe_id) const;
-    /// A skewed range is split again: `replaced`, which is not done yet, becomes done with 0 rows and `parts`
-    /// (with indexes of their own) take its place.
-    void split_partition(std::string_view pipe_id, uint32_t table_index, uint32_t replaced,
-                         const std::vector<PartitionRecord>& parts);
     // How far a load is, from here on. It is synced with the next thing that is not of a load: a power cut
     // may take the newest of it, never what is before. A partition that is loaded again then is loaded with
     // the same version.
@@ -124,12 +125,19 @@ class Catalog {
     /// done already.
     void finish_partition(std::string_view pipe_id, uint32_t table_index, uint32_t partition, uint64_t rows,
                           const std::vector<AdjustedColumn>& adjusted = {});
-    /// kLoading (or kPending, for a table that needs no load) to kLoaded. Throws when a partition is pending.
+    /// kLoading (or kPending, for a table that needs no load) to kLoaded, without a load table. Throws when a
+    /// partition is pending.
     void finish_load(std::string_view pipe_id, uint32_t table_index);
-    /// Back to kPending without partitions: the load is done again on a clean target.
+    /// Back to kPending without partitions and load table: the load is done again on a clean target.
     void reset_load(std::string_view pipe_id, uint32_t table_index);
+    /// These partitions, which are done, are to be loaded again.
+    void reopen_partitions(std::string_view pipe_id, uint32_t table_index,
+                           const std::vector<uint32_t>& partitions);
 
     // Positions.
+    /// The first version that the pipe (or intake) has given out, whatever its next one is now.
+    void put_first_version(std::string_view pipe_id, uint64_t version);
+    uint64_t first_version(std::string_view pipe_id) const;  ///< 0 until it is put
     /// Where the log is read from for the first time, stored before anything is loaded.
     void put_start_position(std::string_view pipe_id, const Position& position);
     Position start_position(std::string_view pipe_id) const;  ///< none until it is put
@@ -142,6 +150,8 @@ class Catalog {
     // Checkpoint, intent, batches.
     /// Moves the checkpoint without a batch. Neither next_version nor next_batch may go back: Error.
     void put_checkpoint(std::string_view pipe_id, const Checkpoint& checkpoint);
+    /// Versions below `version` are not given out any more. No flow may run and no batch be open: Error.
+    void raise_next_version(std::string_view pipe_id, uint64_t version);
     /// Its next_version is above what dropped intakes gave out, unless an intent is open.
     std::optional<Checkpoint> checkpoint(std::string_view pipe_id) const;
     void put_intent(std::string_view pipe_id, const Intent& intent);  ///< replaces the pipe's one intent

@@ -146,6 +146,7 @@ TEST_F(CatalogFileTest, a_file_of_the_version_1_migration_goes_forward_with_its_
             " 'file:b.000002:4', 7, 8), ('p2', 'crm', '{2}', 'Paused', '', '', '', '', '', 9, 10);"
             "INSERT INTO tables VALUES ('p1', 0, 'items', 3, '', 10, 42, 3, 2, 1, 0),"
             " ('p1', 1, 'orders', 2, 'file:b.000001:9', 11, 5, 0, 0, 0, 4);"
+            "INSERT INTO partitions VALUES ('p1', 1, 0, 'a', 5, 2, 5, 1), ('p1', 1, 1, 'b', 5, 1, 0, 0);"
             "INSERT INTO checkpoints VALUES ('p1', 'file:b.000002:99', 50, 2);");
         ASSERT_EQ(file.query_integer("PRAGMA user_version"), 1);
     }
@@ -166,6 +167,11 @@ TEST_F(CatalogFileTest, a_file_of_the_version_1_migration_goes_forward_with_its_
         EXPECT_TRUE(tables[0].joined_position.none());
         EXPECT_EQ(tables[1].exact_position.to_string(), "file:b.000001:9");
         EXPECT_EQ(tables[1].load_state, LoadState::kLoading);
+        EXPECT_EQ(tables[1].load_table + tables[1].load_uuid, "");
+        const auto parts = catalog.partitions("p1", 1);  // the load goes on as it was begun
+        EXPECT_EQ(parts.at(0).version, 11u);
+        EXPECT_EQ(parts.at(1).version, 11u);
+        EXPECT_EQ(catalog.first_version("p1"), 0u);
         EXPECT_EQ(catalog.checkpoint("p1")->next_version, 50u);
         EXPECT_FALSE(catalog.intake_of("p1"));
         catalog.create_intake("p1", {.id = "i1"}, "");
@@ -175,6 +181,28 @@ TEST_F(CatalogFileTest, a_file_of_the_version_1_migration_goes_forward_with_its_
     Database file(path_, Disposition::kUsage);
     EXPECT_EQ(file.query_integer("PRAGMA user_version"), static_cast<int64_t>(catalog_migrations().size()));
     EXPECT_EQ(file.query_integer("SELECT count(*) FROM pragma_foreign_key_check"), 0);
+}
+
+TEST_F(CatalogFileTest, an_intake_under_way_keeps_its_first_version) {
+    {
+        Database file(path_, Disposition::kUsage);
+        prepare_catalog(file, catalog_migrations().first(4));
+        file.execute(
+            "INSERT INTO pipes (id, name, state, state_reason, resume_state, parent_id, created_at, "
+            "updated_at)"
+            " VALUES ('p', 'p', '', '', '', NULL, 0, 0), ('q', 'q', '', '', '', NULL, 0, 0),"
+            " ('loading', 'i', '', '', '', 'p', 0, 0), ('planned', 'j', '', '', '', 'q', 0, 0);"
+            "INSERT INTO tables (pipe_id, table_index, target_table, load_state, exact_position,"
+            " snapshot_version, rows_loaded, inserted, updated, deleted, adjusted) VALUES"
+            " ('loading', 0, 'a', 3, '', 20, 0, 0, 0, 0, 0), ('loading', 1, 'b', 1, '', 0, 0, 0, 0, 0, 0),"
+            " ('planned', 0, 'a', 1, '', 0, 0, 0, 0, 0, 0);"
+            "INSERT INTO checkpoints VALUES ('loading', 'file:b.000002:99', 50, 2),"
+            " ('planned', 'file:b.000002:99', 31, 2);");
+    }
+    Catalog catalog(path_);
+    EXPECT_EQ(catalog.first_version("loading"), 21u);
+    EXPECT_EQ(catalog.first_version("planned"), 31u);
+    EXPECT_EQ(catalog.first_version("p"), 0u);
 }
 
 TEST_F(CatalogFileTest, migrations_run_in_order_and_once) {
@@ -214,7 +242,7 @@ TEST_F(CatalogFileTest, progress_of_a_load_is_synced_with_what_comes_after_it) {
         write();
         return syncs;
     };
-    EXPECT_EQ(syncs_of([&] { catalog.put_partitions("p", 0, {{.index = 0}}, 1); }), 1);
+    EXPECT_EQ(syncs_of([&] { catalog.put_partitions("p", 0, {{.index = 0}}); }), 1);
     EXPECT_EQ(syncs_of([&] {
                   catalog.raise_snapshot_high("p", position);
                   catalog.start_partition("p", 0, 0);

@@ -44,6 +44,18 @@ RowCounts total(const BatchStats& stats) {
 
 }  // namespace
 
+void Catalog::put_first_version(std::string_view pipe_id, uint64_t version) {
+    Write write(*this, "store the first version");
+    write.run_on(kNoPipe, "UPDATE pipes SET first_version = ? WHERE id = ?", version, pipe_id);
+    write.commit();
+}
+
+uint64_t Catalog::first_version(std::string_view pipe_id) const {
+    Read read(*this, "read the first version");
+    Statement row = read.prepare("SELECT first_version FROM pipes WHERE id = ?");
+    return row.bind(pipe_id).step() ? row.number(0) : 0;
+}
+
 void Catalog::put_start_position(std::string_view pipe_id, const Position& position) {
     Write write(*this, "store the start position");
     write.run_on(kNoPipe, "UPDATE pipes SET start_position = ? WHERE id = ?", position.to_string(), pipe_id);
@@ -80,6 +92,16 @@ void Catalog::clear_snapshot_high(std::string_view pipe_id) {
 void Catalog::put_checkpoint(std::string_view pipe_id, const Checkpoint& checkpoint) {
     Write write(*this, "store the checkpoint");
     move_checkpoint(write, pipe_id, checkpoint);
+    write.commit();
+}
+
+void Catalog::raise_next_version(std::string_view pipe_id, uint64_t version) {
+    Write write(*this, "raise the next version");
+    if (write.prepare("SELECT 1 FROM intents WHERE pipe_id = ?").bind(pipe_id).step()) {
+        write.fail("a batch is still open");
+    }
+    write.run("UPDATE checkpoints SET next_version = max(next_version, ?) WHERE pipe_id = ?", version,
+              pipe_id);
     write.commit();
 }
 

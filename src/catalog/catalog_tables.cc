@@ -13,17 +13,8 @@ constexpr const char* kNoTable = "the catalog has no such table";
 constexpr const char* kNoPendingPartition = "the catalog has no such partition that is still to be done";
 
 constexpr const char* kInsertPartition =
-    "INSERT INTO partitions (pipe_id, table_index, partition, predicate, estimated_rows, state, rows, "
-    "attempts)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
-
-void insert_partitions(Statement&& insert, std::string_view pipe_id, uint32_t table_index,
-                       const std::vector<PartitionRecord>& partitions) {
-    for (const PartitionRecord& part : partitions) {
-        insert.run(pipe_id, table_index, part.index, part.predicate, part.estimated_rows, part.state,
-                   part.rows, part.attempts);
-    }
-}
+    "INSERT INTO partitions (pipe_id, table_index, partition, predicate, estimated_rows, state, rows,"
+    " attempts, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 constexpr const char* kInsertSchema =
     "INSERT INTO schemas (pipe_id, table_index, number, position, schema)"
@@ -34,8 +25,8 @@ constexpr const char* kInsertSchema =
 constexpr const char* kInsertTable =
     "INSERT INTO tables (pipe_id, table_index, target_table, load_state, exact_position, joined_position,"
     " target_uuid, mapping, snapshot_version, rows_loaded, inserted, updated, deleted, adjusted,"
-    " stop_reason, stop_position, stopped_from, stopped_at)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    " stop_reason, stop_position, stopped_from, stopped_at, load_table, load_uuid)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 void insert_tables(Statement&& insert, std::string_view pipe_id, const std::vector<TableRecord>& tables) {
     for (const TableRecord& table : tables) {
@@ -43,7 +34,8 @@ void insert_tables(Statement&& insert, std::string_view pipe_id, const std::vect
                    table.exact_position.to_string(), table.joined_position.to_string(), table.target_uuid,
                    table.mapping_json, table.snapshot_version, table.rows_loaded, table.counts.inserted,
                    table.counts.updated, table.counts.deleted, table.counts.adjusted, table.stop_reason,
-                   table.stop_position, table.stopped_from, table.stopped_at);
+                   table.stop_position, table.stopped_from, table.stopped_at, table.load_table,
+                   table.load_uuid);
     }
 }
 
@@ -72,7 +64,7 @@ std::vector<TableRecord> Catalog::tables(std::string_view pipe_id) const {
     Statement row = read.prepare(
         "SELECT table_index, target_table, load_state, exact_position, snapshot_version, rows_loaded,"
         " inserted, updated, deleted, adjusted, joined_position, target_uuid, mapping,"
-        " stop_reason, stop_position, stopped_from, stopped_at FROM tables"
+        " stop_reason, stop_position, stopped_from, stopped_at, load_table, load_uuid FROM tables"
         " WHERE pipe_id = ? ORDER BY table_index");
     std::vector<TableRecord> list;
     row.bind(pipe_id);
@@ -85,6 +77,8 @@ std::vector<TableRecord> Catalog::tables(std::string_view pipe_id) const {
                         .joined_position = Position::parse(row.text(10)),
                         .target_uuid = row.text(11),
                         .snapshot_version = row.number(4),
+                        .load_table = row.text(17),
+                        .load_uuid = row.text(18),
                         .rows_loaded = row.number(5),
                         .counts = {.inserted = row.number(6),
                                    .updated = row.number(7),
@@ -147,33 +141,56 @@ std::vector<SchemaRecord> Catalog::schemas(std::string_view pipe_id) const {
 }
 
 void Catalog::put_partitions(std::string_view pipe_id, uint32_t table_index,
-                             const std::vector<PartitionRecord>& partitions, uint64_t snapshot_version,
-                             const Position& exact_position) {
+                             const std::vector<PartitionRecord>& partitions, const Position& exact_position) {
     Write write(*this, "store the partitions");
+    if (write.prepare("SELECT 1 FROM intents WHERE pipe_id = ?").bind(pipe_id).step()) {
+        write.fail("a batch is still open");
+    }
+    uint64_t version = 0;
+    {
+        Statement row = write.prepare(
+            "SELECT max(next_version, version_floor) FROM checkpoints AS c JOIN pipes AS p ON p.id = "
+            "c.pipe_id"
+            " WHERE c.pipe_id = ?");
+        if (row.bind(pipe_id).step()) version = row.number(0);
+    }
+    write.run("UPDATE checkpoints SET next_version = ? WHERE pipe_id = ?", version + partitions.size(),
+              pipe_id);
     write.run_on(kNoTable,
                  "UPDATE tables SET load_state = ?, snapshot_version = ?, exact_position = ?, rows_loaded = 0"
                  " WHERE pipe_id = ? AND table_index = ?",
-                 LoadState::kLoading, snapshot_version, exact_position.to_string(), pipe_id, table_index);
+                 LoadState::kLoading, version, exact_position.to_string(), pipe_id, table_index);
     write.run("DELETE FROM partitions WHERE pipe_id = ? AND table_index = ?", pipe_id, table_index);
-    insert_partitions(write.prepare(kInsertPartition), pipe_id, table_index, partitions);
+    {
+        Statement insert = write.prepare(kInsertPartition);
+        for (const PartitionRecord& part : partitions) {
+            insert.run(pipe_id, table_index, part.index, part.predicate, part.estimated_rows, part.state,
+                       part.rows, part.attempts, version++);
+        }
+    }
     write.commit();
 }
 
-void Catalog::split_partition(std::string_view pipe_id, uint32_t table_index, uint32_t replaced,
-                              const std::vector<PartitionRecord>& parts) {
-    Write write(*this, "split the partition");
-    write.run_on(kNoPendingPartition,
-                 "UPDATE partitions SET state = ? WHERE pipe_id = ? AND table_index = ? AND partition = ?"
-                 " AND state = ?",
-                 PartitionState::kDone, pipe_id, table_index, replaced, PartitionState::kPending);
-    insert_partitions(write.prepare(kInsertPartition), pipe_id, table_index, parts);
+void Catalog::put_load_table(std::string_view pipe_id, uint32_t table_index, std::string_view load_table,
+                             std::string_view load_uuid) {
+    Write write(*this, "store where the load goes");
+    write.run_on(kNoTable,
+                 "UPDATE tables SET load_table = ?, load_uuid = ? WHERE pipe_id = ? AND table_index = ?",
+                 load_table, load_uuid, pipe_id, table_index);
+    write.commit();
+}
+
+void Catalog::put_target_uuid(std::string_view pipe_id, uint32_t table_index, std::string_view uuid) {
+    Write write(*this, "store which table the target is");
+    write.run_on(kNoTable, "UPDATE tables SET target_uuid = ? WHERE pipe_id = ? AND table_index = ?", uuid,
+                 pipe_id, table_index);
     write.commit();
 }
 
 std::vector<PartitionRecord> Catalog::partitions(std::string_view pipe_id, uint32_t table_index) const {
     Read read(*this, "list the partitions");
     Statement row = read.prepare(
-        "SELECT partition, predicate, estimated_rows, state, rows, attempts FROM partitions"
+        "SELECT partition, predicate, estimated_rows, state, rows, attempts, version FROM partitions"
         " WHERE pipe_id = ? AND table_index = ? ORDER BY partition");
     std::vector<PartitionRecord> list;
     row.bind(pipe_id, table_index);
@@ -183,7 +200,8 @@ std::vector<PartitionRecord> Catalog::partitions(std::string_view pipe_id, uint3
                         .estimated_rows = row.number(2),
                         .state = static_cast<PartitionState>(row.integer(3)),
                         .rows = row.number(4),
-                        .attempts = row.number32(5)});
+                        .attempts = row.number32(5),
+                        .version = row.number(6)});
     }
     return list;
 }
@@ -246,7 +264,9 @@ void Catalog::finish_load(std::string_view pipe_id, uint32_t table_index) {
         write.fail("table " + std::to_string(table_index) + " still has " + pending.text(0) +
                    " partitions to load");
     }
-    write.run_on(kNoTable, "UPDATE tables SET load_state = ? WHERE pipe_id = ? AND table_index = ?",
+    write.run_on(kNoTable,
+                 "UPDATE tables SET load_state = ?, load_table = '', load_uuid = ''"
+                 " WHERE pipe_id = ? AND table_index = ?",
                  LoadState::kLoaded, pipe_id, table_index);
     write.commit();
 }
@@ -255,10 +275,29 @@ void Catalog::reset_load(std::string_view pipe_id, uint32_t table_index) {
     Write write(*this, "reset the load");
     write.run_on(
         kNoTable,
-        "UPDATE tables SET load_state = ?, exact_position = '', snapshot_version = 0, rows_loaded = 0"
-        " WHERE pipe_id = ? AND table_index = ?",
+        "UPDATE tables SET load_state = ?, exact_position = '', snapshot_version = 0, rows_loaded = 0,"
+        " load_table = '', load_uuid = '', adjusted = 0 WHERE pipe_id = ? AND table_index = ?",
         LoadState::kPending, pipe_id, table_index);
-    write.run("DELETE FROM partitions WHERE pipe_id = ? AND table_index = ?", pipe_id, table_index);
+    for (const char* child : {"partitions", "adjusted_columns"}) {
+        write.run(std::string("DELETE FROM ") + child + " WHERE pipe_id = ? AND table_index = ?", pipe_id,
+                  table_index);
+    }
+    write.commit();
+}
+
+void Catalog::reopen_partitions(std::string_view pipe_id, uint32_t table_index,
+                                const std::vector<uint32_t>& partitions) {
+    Write write(*this, "reopen the partitions");
+    for (const uint32_t partition : partitions) {
+        write.run(
+            "UPDATE tables SET rows_loaded = rows_loaded - (SELECT rows FROM partitions WHERE pipe_id = ?1"
+            " AND table_index = ?2 AND partition = ?3) WHERE pipe_id = ?1 AND table_index = ?2",
+            pipe_id, table_index, partition);
+        write.run_on("the catalog has no such partition that is done",
+                     "UPDATE partitions SET state = ?, rows = 0"
+                     " WHERE pipe_id = ? AND table_index = ? AND partition = ? AND state = ?",
+                     PartitionState::kPending, pipe_id, table_index, partition, PartitionState::kDone);
+    }
     write.commit();
 }
 

@@ -72,7 +72,7 @@ TEST_F(CatalogTest, pipes_are_found_changed_and_deleted) {
     ASSERT_EQ(catalog_->list_pipes().size(), 2u);
     EXPECT_EQ(catalog_->list_pipes()[0].name, "a\"b'c ; ü");
 
-    catalog_->put_partitions(kPipe, 0, {{.index = 0}}, 1);
+    catalog_->put_partitions(kPipe, 0, {{.index = 0}});
     catalog_->put_checkpoint(kPipe, {gtids("1-5"), 1, 1});
     catalog_->delete_pipe(kPipe);
     EXPECT_FALSE(catalog_->find_pipe("shop"));
@@ -180,8 +180,12 @@ TEST_F(CatalogTest, what_changes_often_does_not_write_a_long_description_again) 
 TEST_F(CatalogTest, partitions_are_loaded_once_each) {
     std::vector<PartitionRecord> parts = {{.index = 0, .predicate = "id < 10", .estimated_rows = 9},
                                           {.index = 1, .predicate = "id >= 10", .estimated_rows = 20}};
-    catalog_->put_partitions(kPipe, 1, parts, 77, gtids("1-3"));
+    catalog_->put_checkpoint(kPipe, {gtids("1-2"), 77, 5});
+    catalog_->put_partitions(kPipe, 1, parts, gtids("1-3"));
+    parts[0].version = 77;
+    parts[1].version = 78;
     EXPECT_EQ(catalog_->partitions(kPipe, 1), parts);
+    EXPECT_EQ(catalog_->checkpoint(kPipe), (Checkpoint{gtids("1-2"), 79, 5}));
     EXPECT_TRUE(catalog_->partitions(kPipe, 0).empty());
     EXPECT_EQ(catalog_->start_partition(kPipe, 1, 0), 1u);
     open();
@@ -194,12 +198,17 @@ TEST_F(CatalogTest, partitions_are_loaded_once_each) {
     EXPECT_NE(error_line([&] { catalog_->finish_load(kPipe, 1); }).find("still has 1 partitions"),
               std::string::npos);
 
-    catalog_->split_partition(
-        kPipe, 1, 1,
-        {{.index = 2, .predicate = "id >= 10 AND id < 15"}, {.index = 3, .predicate = "id >= 15"}});
-    catalog_->finish_partition(kPipe, 1, 2, 4, {{1, "b", 5}});
-    catalog_->finish_partition(kPipe, 1, 3, 5);
-    EXPECT_EQ(catalog_->load_summaries(kPipe), (std::vector<LoadSummary>{{1, 4, 4, 29}}));
+    catalog_->finish_partition(kPipe, 1, 1, 9, {{1, "b", 5}});
+    EXPECT_EQ(catalog_->load_summaries(kPipe), (std::vector<LoadSummary>{{1, 2, 2, 29}}));
+    EXPECT_EQ(catalog_->tables(kPipe).at(1).rows_loaded, 17u);
+    catalog_->reopen_partitions(kPipe, 1, {0});
+    EXPECT_EQ(catalog_->tables(kPipe).at(1).rows_loaded, 9u);
+    EXPECT_EQ(catalog_->load_summaries(kPipe), (std::vector<LoadSummary>{{1, 2, 1, 29}}));
+    EXPECT_NE(error_line([&] {
+                  catalog_->reopen_partitions(kPipe, 1, {1, 0});
+              }).find("that is done"),
+              std::string::npos);
+    catalog_->finish_partition(kPipe, 1, 0, 8);
     catalog_->finish_load(kPipe, 1);
     open();
     auto table = catalog_->tables(kPipe).at(1);
@@ -212,12 +221,14 @@ TEST_F(CatalogTest, partitions_are_loaded_once_each) {
     EXPECT_EQ(table.adjusted_columns, (std::vector<AdjustedColumn>{{1, "a", 1}, {1, "b", 7}}));
     EXPECT_TRUE(catalog_->tables(kPipe).at(0).adjusted_columns.empty());
     auto stored = catalog_->partitions(kPipe, 1);
-    ASSERT_EQ(stored.size(), 4u);
+    ASSERT_EQ(stored.size(), 2u);
     EXPECT_EQ(stored[0].attempts, 2u);
     EXPECT_EQ(stored[0].rows, 8u);
     EXPECT_EQ(stored[0].state, PartitionState::kDone);
 
-    catalog_->put_partitions(kPipe, 1, parts, 90);
+    catalog_->put_partitions(kPipe, 1, parts);
+    EXPECT_EQ(catalog_->partitions(kPipe, 1).at(0).version, 79u);
+    EXPECT_EQ(catalog_->checkpoint(kPipe)->next_version, 81u);
     EXPECT_EQ(catalog_->load_summaries(kPipe), (std::vector<LoadSummary>{{1, 2, 0, 29}}));
     table = catalog_->tables(kPipe).at(1);
     EXPECT_EQ(table.load_state, LoadState::kLoading);
@@ -227,16 +238,68 @@ TEST_F(CatalogTest, partitions_are_loaded_once_each) {
     table = catalog_->tables(kPipe).at(1);
     EXPECT_EQ(table.load_state, LoadState::kPending);
     EXPECT_TRUE(catalog_->partitions(kPipe, 1).empty());
-    EXPECT_NE(error_line([&] { catalog_->put_partitions(kPipe, 9, parts, 1); }).find("no such table"),
+    EXPECT_EQ(table.counts.adjusted, 0u);  // all of it was of the load
+    EXPECT_TRUE(table.adjusted_columns.empty());
+    EXPECT_NE(error_line([&] { catalog_->put_partitions(kPipe, 9, parts); }).find("no such table"),
               std::string::npos);
+}
+
+TEST_F(CatalogTest, versions_of_a_load_are_above_all_that_were_given_out_and_below_what_comes) {
+    const std::vector<PartitionRecord> parts(3);
+    catalog_->put_partitions(kPipe, 0, {parts[0]});  // without a log nothing else has versions
+    EXPECT_EQ(catalog_->partitions(kPipe, 0).at(0).version, 0u);
+    catalog_->put_checkpoint(kPipe, {gtids("1-2"), 10, 1});
+    catalog_->raise_next_version(kPipe, 40);
+    catalog_->raise_next_version(kPipe, 20);  // never back
+    EXPECT_EQ(catalog_->checkpoint(kPipe)->next_version, 40u);
+    catalog_->create_intake(kPipe, {.id = "intake"}, "");
+    catalog_->put_checkpoint("intake", {gtids("1-2"), 100, 1});
+    catalog_->drop_intake("intake");
+    catalog_->put_partitions(kPipe, 0, {{.index = 4}, {.index = 7}});
+    EXPECT_EQ(catalog_->partitions(kPipe, 0).at(1).version, 101u);
+    EXPECT_EQ(catalog_->tables(kPipe).at(0).snapshot_version, 100u);
+    EXPECT_EQ(catalog_->checkpoint(kPipe)->next_version, 102u);
+    catalog_->put_intent(kPipe,
+                         {.batch = 1, .from = gtids("1-2"), .first_version = 102, .last_version = 110});
+    for (const std::string& line : {error_line([&] { catalog_->put_partitions(kPipe, 0, parts); }),
+                                    error_line([&] { catalog_->raise_next_version(kPipe, 500); })}) {
+        EXPECT_NE(line.find("a batch is still open"), std::string::npos) << line;
+    }
+}
+
+TEST_F(CatalogTest, a_load_table_is_known_until_the_load_ends) {
+    catalog_->put_load_table(kPipe, 1, "orders_load_1");
+    EXPECT_FALSE(catalog_->tables(kPipe).at(1).is_target(""));
+    catalog_->put_load_table(kPipe, 1, "orders_load_1", "u-2");
+    catalog_->put_target_uuid(kPipe, 1, "u-1");
+    open();
+    TableRecord table = catalog_->tables(kPipe).at(1);
+    EXPECT_EQ(table.load_table, "orders_load_1");
+    EXPECT_TRUE(table.is_target("u-1"));
+    EXPECT_TRUE(table.is_target("u-2"));
+    EXPECT_FALSE(table.is_target("u-3"));
+    catalog_->put_target_uuid(kPipe, 1, "u-2");
+    catalog_->finish_load(kPipe, 1);
+    table = catalog_->tables(kPipe).at(1);
+    EXPECT_EQ(table.load_table + table.load_uuid, "");
+    EXPECT_EQ(table.target_uuid, "u-2");
+    catalog_->put_load_table(kPipe, 1, "orders_load_2", "u-4");
+    catalog_->reset_load(kPipe, 1);
+    EXPECT_EQ(catalog_->tables(kPipe).at(1).load_table, "");
+    EXPECT_EQ(catalog_->first_version(kPipe), 0u);
+    catalog_->put_first_version(kPipe, uint64_t{1} << 62);
+    EXPECT_EQ(catalog_->first_version(kPipe), uint64_t{1} << 62);
 }
 
 TEST_F(CatalogTest, a_failure_in_the_middle_of_a_write_leaves_nothing) {
     std::vector<PartitionRecord> good = {{.index = 0, .predicate = "a"}};
-    catalog_->put_partitions(kPipe, 0, good, 1);
+    catalog_->put_checkpoint(kPipe, {gtids("1-2"), 1, 1});
+    catalog_->put_partitions(kPipe, 0, good);
+    good[0].version = 1;
     std::vector<PartitionRecord> twice = {{.index = 5}, {.index = 6}, {.index = 5}};
-    error_line([&] { catalog_->put_partitions(kPipe, 0, twice, 2); });
+    error_line([&] { catalog_->put_partitions(kPipe, 0, twice); });
     EXPECT_EQ(catalog_->partitions(kPipe, 0), good);
+    EXPECT_EQ(catalog_->checkpoint(kPipe)->next_version, 2u);
     EXPECT_EQ(catalog_->tables(kPipe).at(0).snapshot_version, 1u);
 
     catalog_->put_checkpoint(kPipe, {gtids("1-5"), 10, 3});
@@ -393,7 +456,7 @@ TEST_F(CatalogTest, a_process_that_dies_before_the_commit_changed_nothing) {
 TEST_F(CatalogTest, threads_share_one_catalog) {
     std::vector<PartitionRecord> parts;
     for (uint32_t i = 0; i < 100; ++i) parts.push_back({.index = i});
-    catalog_->put_partitions(kPipe, 0, parts, 1);
+    catalog_->put_partitions(kPipe, 0, parts);
     std::thread loader([&] {
         for (uint32_t i = 0; i < 100; ++i) {
             catalog_->start_partition(kPipe, 0, i);

@@ -185,7 +185,23 @@ INSERT INTO specs SELECT id, spec FROM pipes;
 ALTER TABLE pipes DROP COLUMN spec;
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3, kVersion4};
+// A version for each partition of a load; tables that a load is written to. Intakes that were under way have
+// given out nothing yet, or have their first version above the one of all their loads.
+constexpr const char* kVersion7 = R"sql(
+ALTER TABLE partitions ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
+UPDATE partitions SET version = (
+    SELECT snapshot_version FROM tables AS t
+    WHERE t.pipe_id = partitions.pipe_id AND t.table_index = partitions.table_index);
+ALTER TABLE tables ADD COLUMN load_table TEXT NOT NULL DEFAULT '';
+ALTER TABLE tables ADD COLUMN load_uuid TEXT NOT NULL DEFAULT '';
+ALTER TABLE pipes ADD COLUMN first_version INTEGER NOT NULL DEFAULT 0;
+UPDATE pipes SET first_version = coalesce(
+    (SELECT min(snapshot_version) + 1 FROM tables WHERE pipe_id = id AND load_state > 1),
+    (SELECT next_version FROM checkpoints WHERE pipe_id = id), 1)
+WHERE parent_id IS NOT NULL;
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion7};
 
 /// The file's version; 0 for an empty file. Only reads.
 int64_t check_file(Database& database, int64_t known) {

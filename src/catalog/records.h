@@ -93,9 +93,13 @@ struct TableRecord {
     Position exact_position{};      ///< changes at or before it are in the load already; none: not exact
     Position joined_position{};     ///< nothing of the log at or before it concerns the table; none: all does
     std::string target_uuid{};      ///< of the ClickHouse table made for a resync; else empty
-    uint64_t snapshot_version = 0;  ///< the version that all loaded rows carry
-    uint64_t rows_loaded = 0;       ///< rows of finished partitions
-    RowCounts counts{};             ///< from the log (batches) since the pipe began; adjusted: the load's too
+    uint64_t snapshot_version = 0;  ///< the lowest of the load's partitions
+    /// The table that the load under way writes to instead of the target, whose place it takes at the end; or
+    /// one that is still to be dropped. Empty: none.
+    std::string load_table{};
+    std::string load_uuid{};   ///< of that table, once it is made
+    uint64_t rows_loaded = 0;  ///< rows of finished partitions
+    RowCounts counts{};        ///< from the log (batches) since the pipe began; adjusted: the load's too
     std::vector<AdjustedColumn> adjusted_columns{};  ///< counts.adjusted by column; filled by tables() only
     /// Why the table is out of the flow, as one line; empty while it is in it. Only a resync, which puts a
     /// new table in its place, brings it back.
@@ -104,6 +108,11 @@ struct TableRecord {
     uint64_t stopped_from = 0;    ///< nothing of it with this version or a higher one is applied
     int64_t stopped_at = 0;       ///< set by stop_tables
 
+    /// The ClickHouse table of this UUID is the target: at the end of a load it is replaced before that is
+    /// stored.
+    bool is_target(const std::string& uuid) const {
+        return uuid == target_uuid || (!load_uuid.empty() && uuid == load_uuid);
+    }
     bool stopped() const { return !stop_reason.empty(); }
     /// Stopped before all its rows were loaded.
     bool stopped_in_load() const { return stopped() && load_state != LoadState::kLoaded; }
@@ -134,6 +143,9 @@ struct PartitionRecord {
     PartitionState state = PartitionState::kPending;
     uint64_t rows = 0;      ///< rows read, once done
     uint32_t attempts = 0;  ///< times it was started
+    /// That its rows carry, and no others of the table: set by put_partitions. Those of a load that an older
+    /// Penstock began have one version together.
+    uint64_t version = 0;
     bool operator==(const PartitionRecord&) const = default;
 };
 

@@ -47,9 +47,6 @@ struct SourceSettings {
     GeometryText geometry = GeometryText::kWkt;
 };
 
-/// Added to a target's name while a resync loads its successor.
-constexpr const char* kResyncSuffix = "_resync";
-
 struct TableMapping {
     std::string source_database;
     std::string source_table;

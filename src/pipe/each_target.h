@@ -32,16 +32,16 @@ inline std::vector<std::string> target_names(const std::vector<const TablePlan*>
 // Most of the time of a CREATE, EXCHANGE or DROP goes by waiting for files.
 inline constexpr uint32_t kStatementsAtOnce = 4;
 
-/// Calls `body(client, plan)` for each plan, each thread with a client of its own, until a stop comes. Throws
-/// the first error, when all that were begun have ended.
-template <typename Body>
-void for_each_target(const ClickHouseEndpoint& endpoint, const std::vector<const TablePlan*>& plans,
+/// Calls `body(client, target)` for each of them (plans, or records of tables), each thread with a client of
+/// its own, until a stop comes. Throws the first error, when all that were begun have ended.
+template <typename Target, typename Body>
+void for_each_target(const ClickHouseEndpoint& endpoint, const std::vector<const Target*>& targets,
                      const std::stop_token& stop, const Body& body) {
     std::atomic<size_t> next{0};
-    const auto threads = static_cast<uint32_t>(std::min<size_t>(kStatementsAtOnce, plans.size()));
+    const auto threads = static_cast<uint32_t>(std::min<size_t>(kStatementsAtOnce, targets.size()));
     run_in_threads(threads, stop, [&](uint32_t, const std::stop_token& local) {
         ClickHouseClient client(endpoint);
-        for (size_t i; !local.stop_requested() && (i = next++) < plans.size();) body(client, *plans[i]);
+        for (size_t i; !local.stop_requested() && (i = next++) < targets.size();) body(client, *targets[i]);
     });
 }
 

@@ -61,18 +61,16 @@ void append_row(const TextRowDecoder& decoder, const RowStream& stream, Block& b
     try {
         decoder.append(stream.values(), stream.lengths(), block);
     } catch (const Error& e) {
-        throw UnfitRow{e};
+        throw CannotLoad{e};
     }
 }
 
 LoadWorker::LoadWorker(PipeContext& context, LoadLinks& links, const TablePlan& plan,
-                       const std::vector<std::string>& expressions, uint64_t version, ReadLimit& limit,
-                       TakePartition take)
+                       const std::vector<std::string>& expressions, ReadLimit& limit, TakePartition take)
     : context_(context),
       links_(links),
       plan_(plan),
       expressions_(expressions),
-      version_(version),
       limit_(limit),
       take_(std::move(take)),
       pool_(pool_bytes(load_block_bytes(context))),
@@ -200,7 +198,7 @@ void LoadWorker::read_partition(const PartitionRecord& partition, SnapshotReader
     RowStream stream = reader.read(plan_.source, expressions_, partition.predicate);
     while (stream.next()) {
         append_row(decoder, stream, block);
-        block.finish_row(version_, false);
+        block.finish_row(partition.version, false);
         size_t row_bytes = 0;
         for (uint32_t i = 0; i < stream.columns(); ++i) row_bytes += stream.lengths()[i];
         bytes += row_bytes;

@@ -12,25 +12,20 @@
 #include "base/backoff.h"
 #include "base/byte_buffer.h"
 #include "base/byte_queue.h"
-#include "base/error.h"
 #include "catalog/records.h"
 #include "decode/text_row.h"
 #include "destination/clickhouse_client.h"
 #include "encode/compress.h"
 #include "model/block_pool.h"
 #include "pipe/adjusted_counts.h"
+#include "pipe/cannot_load.h"
 #include "pipe/context.h"
 #include "pipe/read_limit.h"
 #include "source/snapshot_reader.h"
 
 namespace penstock {
 
-/// Thrown where a row cannot be carried: the table is stopped for it, not the pipe.
-struct UnfitRow {
-    Error why;
-};
-
-/// The row that the stream holds, into the block. Throws UnfitRow.
+/// The row that the stream holds, into the block. Throws CannotLoad.
 void append_row(const TextRowDecoder& decoder, const RowStream& stream, Block& block);
 
 /// What a worker keeps from table to table: of thousands of small ones, connecting would be most of the work.
@@ -54,13 +49,12 @@ class LoadWorker {
     /// The next partition that nobody has taken; null: none is left. Called from the reading thread.
     using TakePartition = std::function<const PartitionRecord*()>;
 
-    /// All arguments outlive the worker. `version` is of every row. `expressions`: of select_expression.
+    /// All arguments outlive the worker. `expressions`: of select_expression.
     LoadWorker(PipeContext& context, LoadLinks& links, const TablePlan& plan,
-               const std::vector<std::string>& expressions, uint64_t version, ReadLimit& limit,
-               TakePartition take);
+               const std::vector<std::string>& expressions, ReadLimit& limit, TakePartition take);
 
     /// Loads partitions until none is left or a stop comes; what is not acknowledged then stays pending.
-    /// Errors that waiting cures are waited out; throws the others, UnfitRow and UnfitTarget.
+    /// Errors that waiting cures are waited out; throws the others, CannotLoad and UnfitTarget.
     void run(const std::stop_token& stop);
 
   private:
@@ -81,7 +75,6 @@ class LoadWorker {
     LoadLinks& links_;
     const TablePlan& plan_;
     const std::vector<std::string>& expressions_;
-    uint64_t version_;
     ReadLimit& limit_;
     TakePartition take_;
     BlockPool pool_;

@@ -1,10 +1,13 @@
 #include "pipe/pipe_check.h"
 
+#include <algorithm>
+#include <mutex>
 #include <utility>
 
 #include <spdlog/spdlog.h>
 
 #include "destination/schema.h"
+#include "pipe/each_target.h"
 #include "source/server_info.h"
 #include "source/table_definition.h"
 
@@ -63,13 +66,47 @@ std::string with_warnings(const std::string& done, const std::vector<std::string
     return text;
 }
 
-std::vector<const TablePlan*> require_targets(ClickHouseClient& client, const PipeSpec& spec,
-                                              const std::vector<TablePlan>& plans) {
-    std::vector<const TablePlan*> absent;
+namespace {
+
+// Tools that write the time in nanoseconds are below for another century; above, the catalog, whose numbers
+// are signed, still has room for more changes than any pipe makes.
+constexpr uint64_t kHighestVersion = uint64_t{1} << 62;
+
+uint64_t require_readable_version(ClickHouseClient& client, const TablePlan& plan) {
+    const std::string table = quoted_target(plan.target_database, plan.target_table);
+    auto refuse = [&](const std::string& found, const std::string& hint) {
+        throw Error(Disposition::kUsage, "check the target",
+                    "table " + table + " holds rows, and a pipe has to begin above their highest " +
+                        MetaColumns::kVersion + ": " + found,
+                    hint)
+            .at_table(plan.source.qualified_name());
+    };
+    uint64_t version = 0;
+    try {
+        version = highest_version(client, plan.target_database, plan.target_table);
+    } catch (const Error& e) {
+        if (e.disposition() == Disposition::kRetry) throw;
+        refuse("it cannot be read (" + e.message() + ")",
+               "Fix: GRANT SELECT ON " + table + ", or choose another targetTable");
+    }
+    if (version > kHighestVersion) {
+        refuse("it is " + std::to_string(version) + ", which leaves too few for the changes to come",
+               "Give those rows lower versions, or choose another targetTable");
+    }
+    return version;
+}
+
+}  // namespace
+
+FoundTargets require_targets(ClickHouseClient& client, const PipeSpec& spec,
+                             const std::vector<TablePlan>& plans) {
+    FoundTargets found;
+    std::vector<const TablePlan*> with_rows;
     look_at_targets(client, plans, [&](const TablePlan& plan, const ExistingTable* target) {
-        if (target == nullptr) return absent.push_back(&plan);
+        if (target == nullptr) return found.absent.push_back(&plan);
         require_fit(*target, plan);
-        if (spec.settings.mode == ReplicationMode::kCdcOnly || target->rows == 0) return;
+        if (plan.engine == TableEngine::kNull || target->rows == 0) return;
+        if (spec.settings.mode == ReplicationMode::kCdcOnly) return with_rows.push_back(&plan);
         if (uint64_t rows = count_rows(client, plan.target_database, plan.target_table); rows != 0) {
             throw Error(Disposition::kUsage, "check the target",
                         "table " + plan.target_database + "." + plan.target_table + " already holds " +
@@ -78,7 +115,13 @@ std::vector<const TablePlan*> require_targets(ClickHouseClient& client, const Pi
                             ", or choose another targetTable");
         }
     });
-    return absent;
+    std::mutex mutex;
+    for_each_target(client.endpoint(), with_rows, {}, [&](ClickHouseClient& own, const TablePlan& plan) {
+        const uint64_t version = require_readable_version(own, plan);
+        std::lock_guard lock(mutex);
+        found.highest_version = std::max(found.highest_version, version);
+    });
+    return found;
 }
 
 std::vector<Prerequisite> check_pipe(const PipeSpec& spec, const std::optional<ClickHouseEndpoint>& target) {

@@ -27,10 +27,15 @@ std::string with_warnings(const std::string& done, const std::vector<std::string
 
 constexpr size_t kShownWarnings = 5;
 
-/// Throws Error(kUsage) unless each target is absent, or ours to take: same columns, and empty when the
-/// pipe will load it. Returns those that are absent.
-std::vector<const TablePlan*> require_targets(ClickHouseClient& client, const PipeSpec& spec,
-                                              const std::vector<TablePlan>& plans);
+struct FoundTargets {
+    std::vector<const TablePlan*> absent;
+    /// Of all rows in the others: what a pipe writes loses against a row of its key that has a higher one.
+    uint64_t highest_version = 0;
+};
+/// Throws Error(kUsage) unless each target is absent, or ours to take: same columns, empty when the pipe will
+/// load it, and with rows whose versions can be read and leave room for ours.
+FoundTargets require_targets(ClickHouseClient& client, const PipeSpec& spec,
+                             const std::vector<TablePlan>& plans);
 
 /// One plan per mapping, in order. Throws as make_table_plan does.
 std::vector<TablePlan> make_plans(const PipeSpec& spec, std::vector<TableSchema> schemas, bool has_time64);

@@ -14,6 +14,7 @@
 #include "base/control_characters.h"
 #include "base/error.h"
 #include "base/name_suggestion.h"
+#include "destination/table_names.h"
 #include "pipe/pipe_file_fields.h"
 
 namespace penstock {
@@ -25,11 +26,6 @@ using nlohmann::json;
 constexpr std::string_view kMappings = "source.mysql.tableMappings";
 constexpr std::string_view kPassword = "source.mysql.credentials.password";
 constexpr size_t kMaxHostLength = 255;
-// ClickHouse names files after tables, in a file system whose names have 255 bytes: "DATABASE.TABLE.UUID.sql"
-// for a table that is dropped, both names escaped.
-constexpr size_t kMaxTableName = 200;
-constexpr size_t kMaxBothNames = 255 - 1 - 1 - 36 - 4;
-constexpr std::string_view kResyncEnd = kResyncSuffix;
 constexpr size_t kMaxSocketPath = 107;  // sockaddr_un::sun_path without its final zero
 
 std::string lower(std::string_view text) {
@@ -89,13 +85,6 @@ std::string describe(const json& value, bool secret) {
         default:
             return secret ? "a number" : "the number " + value.dump();
     }
-}
-
-/// Bytes of a name in ClickHouse's file names: %XX for all but letters, digits and underscores.
-size_t escaped_size(std::string_view name) {
-    size_t size = 0;
-    for (char c : name) size += std::isalnum(static_cast<unsigned char>(c)) || c == '_' ? 1 : 3;
-    return size;
 }
 
 class Checker {
@@ -274,11 +263,6 @@ class Checker {
         for (size_t i = 0; i < spec_.mappings.size(); ++i) {
             const TableMapping& mapping = spec_.mappings[i];
             std::string at = std::string(kMappings) + "[" + std::to_string(i) + "]";
-            if (auto other = targets.find(mapping.target_table + kResyncSuffix); other != targets.end()) {
-                problem(
-                    std::string(kMappings) + "[" + std::to_string(other->second) + "].targetTable",
-                    "\"" + other->first + "\" is the name that a resync of " + at + " needs; choose another");
-            }
             if (!mapping.use_custom_sorting_key) continue;
             if (mapping.sorting_keys.empty()) {
                 problem(at + ".sortingKeys",
@@ -300,17 +284,21 @@ class Checker {
             if (spec_.target_database != own) continue;
             problem("destination.database", "\"" + spec_.target_database + "\" is ClickHouse's own");
         }
+        const size_t database = escaped_size(spec_.target_database);
+        if (database + kTemporaryPart > kMaxBothNames) {
+            problem("destination.database",
+                    "is too long for ClickHouse; allowed: " + std::to_string(kMaxBothNames - kTemporaryPart) +
+                        " bytes, where all but letters, digits and _ count as 3");
+        }
         for (size_t i = 0; i < spec_.mappings.size(); ++i) {
-            const TableMapping& mapping = spec_.mappings[i];
             const std::string at = std::string(kMappings) + "[" + std::to_string(i) + "]";
-            const size_t size = escaped_size(mapping.target_table) + kResyncEnd.size();
-            if (size > kMaxTableName || size + escaped_size(spec_.target_database) > kMaxBothNames) {
-                problem(at + ".targetTable", "is too long for ClickHouse; allowed: " +
-                                                 std::to_string(kMaxTableName - kResyncEnd.size()) +
-                                                 " bytes, and " +
-                                                 std::to_string(kMaxBothNames - kResyncEnd.size()) +
-                                                 " together with destination.database, where all but "
-                                                 "letters, digits and _ count as 3");
+            const size_t size = escaped_size(spec_.mappings[i].target_table);
+            if (size > kMaxTableName || size + database > kMaxBothNames) {
+                problem(at + ".targetTable",
+                        "is too long for ClickHouse; allowed: " + std::to_string(kMaxTableName) +
+                            " bytes, and " + std::to_string(kMaxBothNames) +
+                            " together with destination.database, where all but "
+                            "letters, digits and _ count as 3");
             }
         }
     }

@@ -5,23 +5,20 @@
 #include <string>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
 #include "destination/schema.h"
+#include "destination/table_names.h"
 #include "pipe/each_target.h"
+#include "pipe/load_target.h"
+#include "pipe/pipe_file.h"
 #include "pipe/pipe_setup.h"
 
 namespace penstock {
 namespace {
 
 constexpr size_t kExchangedAtOnce = 500;  // tables of which all columns are known at once
-
-/// The name that readers use, from the one with the suffix.
-std::string final_name(const TablePlan& plan) {
-    std::string_view name = plan.target_table;
-    name.remove_suffix(std::string_view(kResyncSuffix).size());
-    return std::string(name);
-}
 
 /// Whether the table, if there is one, was made by this intake. Throws when it is somebody else's.
 bool is_own_target(const std::map<std::string, TableIdentity>& found, const std::string& database,
@@ -31,14 +28,14 @@ bool is_own_target(const std::map<std::string, TableIdentity>& found, const std:
     if (!intake_id.empty() && there->second.comment == resync_mark(intake_id)) return true;
     throw Error(Disposition::kUsage, "begin the resync",
                 "the table " + quoted_target(database, table) + " exists and is not one of this resync",
-                "A resync needs that name: rename or drop the table, then try again");
+                "Rename or drop the table, then try again");
 }
 
 /// Whether it is there, and not somebody else's by now.
 bool is_there(const std::map<std::string, TableIdentity>& found, const std::string& table,
               const TableRecord& record) {
     const auto there = found.find(table);
-    return there != found.end() && there->second.uuid == record.target_uuid;
+    return there != found.end() && record.is_target(there->second.uuid);
 }
 
 /// The planned type, without NULL, for which the old target has a wider one; empty: it has the same, or one
@@ -60,12 +57,12 @@ Carried carried(const TablePlan& plan, const ExistingTable& before, const Existi
     return {true, type.wire_name()};
 }
 
-/// Rows of the old target that are marked as deleted and unknown to the new one. They get the version of the
-/// load, below any change to come. May be repeated: what is carried over already is known to the new target.
-void carry_deleted_rows(ClickHouseClient& client, const TablePlan& plan, uint64_t load_version,
-                        const std::map<std::string, ExistingTable>& described) {
+/// Rows of the old target that are marked as deleted and unknown to the new one. They get the version before
+/// the resync's first, below any change to come. May be repeated: what is carried over already is known to
+/// the new target.
+void carry_deleted_rows(ClickHouseClient& client, const TablePlan& plan, const std::string& old_name,
+                        uint64_t version_before, const std::map<std::string, ExistingTable>& described) {
     if (plan.delete_on_merge) return;  // the engine removes them
-    const std::string old_name = final_name(plan);
     const auto before = described.find(old_name), now = described.find(plan.target_table);
     if (before == described.end() || now == described.end()) return;
     const bool replacing = plan.engine == TableEngine::kReplacingMergeTree;
@@ -114,27 +111,29 @@ void carry_deleted_rows(ClickHouseClient& client, const TablePlan& plan, uint64_
         const std::string gone = fmt::format("SELECT {} FROM {} WHERE {}", keys, source, deleted);
         client.query(fmt::format("{0} SELECT {1}, 1, {2} FROM {3} WHERE {4} AND ({5}) NOT IN "
                                  "(SELECT {5} FROM {6} WHERE ({5}) IN ({7}))",
-                                 into, list, load_version, source, deleted, keys, target, gone),
+                                 into, list, version_before, source, deleted, keys, target, gone),
                      settings);
     } else {  // an append-only target keeps each row for ever; versions tell the rows apart
         client.query(fmt::format("{0} SELECT {1}, 1, {2} FROM {3} WHERE {4} AND {2} <= {5} AND {2} NOT IN "
                                  "(SELECT {2} FROM {6} WHERE {4} AND {2} <= {5})",
-                                 into, list, version, source, deleted, load_version, target),
+                                 into, list, version, source, deleted, version_before, target),
                      settings);
     }
 }
 
-void exchange_some(const PipeContext& intake, const std::vector<TableRecord>& records,
-                   const std::vector<const TablePlan*>& plans) {
+void exchange_some(const PipeContext& intake, const std::vector<std::string>& final_names,
+                   const std::vector<TableRecord>& records, const std::vector<const TablePlan*>& plans) {
     ClickHouseClient client(intake.destination);
     const std::string& database = intake.spec.target_database;
     std::vector<std::string> names = target_names(plans);
-    for (const TablePlan* plan : plans) names.push_back(final_name(*plan));
+    for (const TablePlan* plan : plans) names.push_back(final_names.at(plan->id));
     const auto found = identify_tables(client, database, names);
     const auto described = describe_tables(client, database, names);
+    const uint64_t first = intake.catalog->first_version(intake.pipe_id);
+    const uint64_t version_before = first == 0 ? 0 : first - 1;
     for_each_target(intake.destination, plans, {}, [&](ClickHouseClient& own, const TablePlan& plan) {
         const TableRecord& record = records.at(plan.id);
-        const std::string name = final_name(plan);
+        const std::string& name = final_names.at(plan.id);
         if (!found.contains(name)) {
             if (found.contains(plan.target_table)) rename_table(own, database, plan.target_table, name);
             return;
@@ -144,7 +143,7 @@ void exchange_some(const PipeContext& intake, const std::vector<TableRecord>& re
                 if (is_there(found, plan.target_table, record)) drop_table(own, database, plan.target_table);
                 return;
             }
-            carry_deleted_rows(own, plan, record.snapshot_version, described);
+            carry_deleted_rows(own, plan, name, version_before, described);
             exchange_tables(own, database, name, plan.target_table);
         }
         drop_table(own, database, plan.target_table);
@@ -153,12 +152,30 @@ void exchange_some(const PipeContext& intake, const std::vector<TableRecord>& re
 
 }  // namespace
 
+std::vector<TableMapping> mappings_of(const IntakeRecord& intake) {
+    return mappings_from_json(nlohmann::json::parse(intake.mappings_json));
+}
+
+std::vector<TableMapping> mappings_within(const IntakeRecord& intake, const std::string& database) {
+    std::vector<TableMapping> mappings = mappings_of(intake);
+    if (intake.purpose != IntakePurpose::kResync) return mappings;
+    for (TableMapping& mapping : mappings) {
+        if (mapping.engine == TableEngine::kNull) continue;
+        mapping.target_table = resync_name(database, mapping.target_table, intake.id);
+    }
+    return mappings;
+}
+
+std::string resync_name(const std::string& database, const std::string& target,
+                        const std::string& intake_id) {
+    return temporary_name(database, target, "_resync_", intake_id);
+}
+
 std::string resync_mark(const std::string& intake_id) {
     return "loaded by penstock resync " + intake_id;
 }
 
-void require_resync_names(ClickHouseClient& client, const std::string& database,
-                          const std::vector<TableMapping>& mappings, const std::string& intake_id) {
+void require_exchange(ClickHouseClient& client, const std::string& database) {
     const std::string engine =
         client.query("SELECT engine FROM system.databases WHERE name = " + quote_target_literal(database));
     if (engine == "Ordinary" || engine == "Memory") {
@@ -167,49 +184,48 @@ void require_resync_names(ClickHouseClient& client, const std::string& database,
                         ", which cannot exchange tables",
                     "Move the targets to a database of the engine Atomic");
     }
-    std::vector<std::string> names;
-    for (const TableMapping& mapping : mappings) {
-        if (mapping.engine != TableEngine::kNull) names.push_back(mapping.target_table + kResyncSuffix);
-    }
-    const auto found = identify_tables(client, database, names);
-    for (const std::string& name : names) is_own_target(found, database, name, intake_id);
 }
 
-void drop_left_over_targets(const ClickHouseEndpoint& endpoint, const std::vector<TablePlan>& plans,
-                            const std::string& intake_id) {
+void drop_left_over_targets(const ClickHouseEndpoint& endpoint, const std::string& database,
+                            const std::vector<std::string>& names, const std::string& intake_id) {
     ClickHouseClient client(endpoint);
-    const std::string& database = plans.front().target_database;
-    std::vector<const TablePlan*> left_over = with_rows(plans);
-    const auto found = identify_tables(client, database, target_names(left_over));
-    std::erase_if(left_over, [&](const TablePlan* plan) {
-        return !is_own_target(found, database, plan->target_table, intake_id);
-    });
-    for_each_target(endpoint, left_over, {}, [&](ClickHouseClient& own, const TablePlan& plan) {
-        drop_table(own, database, plan.target_table);
-    });
+    const auto found = identify_tables(client, database, names);
+    std::vector<const std::string*> left_over;
+    for (const std::string& name : names) {
+        if (is_own_target(found, database, name, intake_id)) left_over.push_back(&name);
+    }
+    for_each_target(endpoint, left_over, {},
+                    [&](ClickHouseClient& own, const std::string& name) { drop_table(own, database, name); });
 }
 
-void exchange_targets(const PipeContext& intake) {
+void exchange_targets(const PipeContext& intake, const std::vector<std::string>& final_names) {
     const std::vector<TableRecord> records = intake.catalog->tables(intake.pipe_id);
     const std::vector<const TablePlan*> plans = with_rows(intake.plans);
     for (size_t begin = 0; begin < plans.size(); begin += kExchangedAtOnce) {
         const size_t end = std::min(begin + kExchangedAtOnce, plans.size());
-        exchange_some(intake, records, {&plans[begin], &plans[end - 1] + 1});
+        exchange_some(intake, final_names, records, {&plans[begin], &plans[end - 1] + 1});
     }
 }
 
-void discard_targets(const PipeContext& intake, bool is_resync) {
-    ClickHouseClient client(intake.destination);
-    const std::vector<TableRecord> records = intake.catalog->tables(intake.pipe_id);
-    const std::string& database = intake.spec.target_database;
-    const std::vector<const TablePlan*> plans = with_rows(intake.plans);
-    const auto found = identify_tables(client, database, target_names(plans));
-    for_each_target(intake.destination, plans, {}, [&](ClickHouseClient& own, const TablePlan& plan) {
+void discard_targets(const ClickHouseEndpoint& endpoint, const std::string& database,
+                     const std::vector<TableRecord>& tables, bool is_resync) {
+    drop_load_tables(endpoint, database, tables);
+    ClickHouseClient client(endpoint);
+    std::vector<const TableRecord*> targets;
+    std::vector<std::string> names;
+    for (const TableRecord& table : tables) {
+        const auto mapping = nlohmann::json::parse(table.mapping_json);
+        if (mappings_from_json(nlohmann::json::array({mapping})).front().engine == TableEngine::kNull)
+            continue;  // the user's own table, with nothing in it
+        targets.push_back(&table);
+        names.push_back(table.target_table);
+    }
+    const auto found = identify_tables(client, database, names);
+    for_each_target(endpoint, targets, {}, [&](ClickHouseClient& own, const TableRecord& table) {
         if (is_resync) {
-            if (is_there(found, plan.target_table, records.at(plan.id)))
-                drop_table(own, database, plan.target_table);
-        } else if (found.contains(plan.target_table)) {
-            truncate_table(own, database, plan.target_table);
+            if (is_there(found, table.target_table, table)) drop_table(own, database, table.target_table);
+        } else if (found.contains(table.target_table)) {
+            truncate_table(own, database, table.target_table);
         }
     });
 }

@@ -103,7 +103,7 @@ class PipeRunner::Impl {
 
     void resync(const std::vector<std::string>& targets, const std::string& reason) {
         ResyncWanted wanted{.all = targets.empty(), .targets = targets};
-        require_resync_names(wanted);
+        require_exchange();
         std::lock_guard lock(mutex_);
         for (const std::string& target : targets) {
             bool known = std::any_of(spec_.mappings.begin(), spec_.mappings.end(),
@@ -137,7 +137,7 @@ class PipeRunner::Impl {
     void remove() {
         shutdown();
         worker_.describe(spec_);
-        worker_.discard_intake_targets();
+        worker_.discard_temporary_tables();
         environment_.catalog->delete_pipe(pipe_id_);
     }
 
@@ -203,20 +203,17 @@ class PipeRunner::Impl {
                     "It is when the pipe, started if need be, is Running again: add the table then");
     }
 
-    /// Looked at before the command is taken, so that a pipe does not fail for a table of that name. A
-    /// destination that does not answer now is not asked: the resync will.
-    void require_resync_names(const ResyncWanted& wanted) {
-        PipeSpec spec;
+    /// Looked at before the command is taken, so that a pipe does not fail for it. A destination that does
+    /// not answer now is not asked: the resync will.
+    void require_exchange() {
+        std::string database;
         {
             std::lock_guard lock(mutex_);
-            spec = spec_;
+            database = spec_.target_database;
         }
-        std::erase_if(spec.mappings, [&](const TableMapping& m) { return !wanted.wants(m.target_table); });
-        std::optional<IntakeRecord> intake = environment_.catalog->intake_of(pipe_id_);
         try {
             ClickHouseClient client(environment_.destination());
-            penstock::require_resync_names(client, spec.target_database, spec.mappings,
-                                           intake ? intake->id : "");
+            penstock::require_exchange(client, database);
         } catch (const Error& e) {
             if (e.disposition() != Disposition::kRetry) throw;
             spdlog::warn("{}", e.what());

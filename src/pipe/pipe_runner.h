@@ -70,8 +70,7 @@ class PipeRunner {
     /// Accepted, and without effect, on a paused or pausing pipe. Refused on Completed.
     void stop(const std::string& reason);
     /// Loads these target tables (empty: all) anew beside the old ones and exchanges them. In every state.
-    /// Refused while other tables have the names that it needs in ClickHouse, as far as that can be asked
-    /// now.
+    /// Refused where ClickHouse cannot exchange them, as far as that can be asked now.
     void resync(const std::vector<std::string>& target_tables, const std::string& reason);
 
     /// A changed description: settings, source, mappings added and removed. `change.spec_json` holds it,

@@ -167,14 +167,16 @@ bool set_up_tables(PipeContext& context, const std::vector<TableMapping>& mappin
     std::string mark;
     if (joining == Joining::kReplacing) {
         mark = resync_mark(context.pipe_id);
-        drop_left_over_targets(context.destination, plans, context.pipe_id);
+        drop_left_over_targets(context.destination, spec.target_database, target_names(with_rows(plans)),
+                               context.pipe_id);
     }
-    const std::vector<const TablePlan*> absent = require_targets(client, spec, plans);
-    if (!absent.empty()) {
+    const FoundTargets targets = require_targets(client, spec, plans);
+    first_version = std::max(first_version, targets.highest_version + 1);
+    if (!targets.absent.empty()) {
         create_database(client, spec.target_database);
         const size_t tables = std::max(context.spec.mappings.size(), first_index + plans.size());
-        create_targets(context.destination, absent, target_options(tables, mark, context.destination.cluster),
-                       stop);
+        create_targets(context.destination, targets.absent,
+                       target_options(tables, mark, context.destination.cluster), stop);
         if (stop.stop_requested()) return false;
     }
     std::map<std::string, TableIdentity> made;
@@ -205,9 +207,13 @@ bool set_up_tables(PipeContext& context, const std::vector<TableMapping>& mappin
                 checkpoint.next_version = std::max(checkpoint.next_version, before->next_version);
                 checkpoint.next_batch = std::max(checkpoint.next_batch, before->next_batch);
             }
+            first_version = checkpoint.next_version;
             catalog.put_start_position(context.pipe_id, found.position);
             catalog.put_checkpoint(context.pipe_id, checkpoint);
         }
+        catalog.put_first_version(context.pipe_id, first_version);
+    } else {
+        catalog.raise_next_version(context.pipe_id, first_version);
     }
     catalog.add_tables(context.pipe_id, tables, schemas);
     return true;

@@ -54,7 +54,8 @@ inline constexpr size_t kRememberingTables = 1000;
 
 /// Makes the targets of `mappings` and stores the tables under context.pipe_id, after those that are there.
 /// May be repeated after a crash anywhere in it: the tables are stored at its end, in one step, and a target
-/// that exists already is empty and has our columns. `first_version`: of the checkpoint when joining first.
+/// that exists already has our columns and, unless nothing is loaded, is empty. The next version is at least
+/// `first_version` afterwards, and above every row of the targets; no flow may run and no batch be open.
 /// context.spec is the described pipe; of its mappings only the number counts. False on a stop, with some
 /// targets made; throws Error, with none made.
 bool set_up_tables(PipeContext& context, const std::vector<TableMapping>& mappings, Joining joining,

@@ -19,23 +19,16 @@
 namespace penstock {
 namespace {
 
-std::vector<TableMapping> mappings_of(const IntakeRecord& intake) {
-    return mappings_from_json(nlohmann::json::parse(intake.mappings_json));
-}
-
 std::string to_text(const std::vector<TableMapping>& mappings) {
     nlohmann::json list = nlohmann::json::array();
     for (const TableMapping& mapping : mappings) list.push_back(mapping_to_json(mapping));
     return list.dump();
 }
 
-/// Where the rows of a mapping go while it is loaded in an intake. A Null engine table keeps nothing that
-/// could be exchanged: its views are fed again.
-TableMapping in_intake(TableMapping mapping, IntakePurpose purpose) {
-    if (purpose == IntakePurpose::kResync && mapping.engine != TableEngine::kNull) {
-        mapping.target_table += kResyncSuffix;
-    }
-    return mapping;
+std::vector<std::string> target_names(const std::vector<TableMapping>& mappings) {
+    std::vector<std::string> names;
+    for (const TableMapping& mapping : mappings) names.push_back(mapping.target_table);
+    return names;
 }
 
 /// What was done, and which tables it was not done for.
@@ -62,7 +55,9 @@ void PipeWorker::work(const LifecycleLog::Turn& turn, const std::stop_token& sto
     turn_ = turn.number;
     if (turn.state == PipeState::kPausing) return pause();
     destination_ = environment_.destination();
+    destination_.query_id_prefix = query_ids();
     if (turn.state == PipeState::kProvisioning) return provision();
+    end_predecessors(stop);
     ClickHouseClient client(destination_, stop);
     has_time64_ = read_destination_info(client).has_time64;
     if (!finish_merge(stop)) return;
@@ -145,8 +140,7 @@ void PipeWorker::set_up(const std::stop_token& stop) {
         if (context.spec.settings.mode == ReplicationMode::kCdcOnly) {
             context.spec.settings.mode = ReplicationMode::kCdc;
         }
-        std::vector<TableMapping> mappings = mappings_of(*intake);
-        for (TableMapping& mapping : mappings) mapping = in_intake(std::move(mapping), intake->purpose);
+        const std::vector<TableMapping> mappings = mappings_within(*intake, spec_.target_database);
         const Joining joining =
             intake->purpose == IntakePurpose::kResync ? Joining::kReplacing : Joining::kFirst;
         const uint64_t first_version = checkpoint ? checkpoint->next_version : 1;
@@ -349,10 +343,10 @@ bool PipeWorker::finish_merge(const std::stop_token& stop) {
     PipeContext context = intake_context(*intake);
     // Both are settled unless a crash came in between; then the log says what was open.
     if (!settle(context, stop)) return false;
-    if (intake->purpose == IntakePurpose::kResync) exchange_targets(context);
-
     std::vector<TableMapping> own = recorded_spec(catalog_, pipe_id_, spec_).mappings;
     std::vector<TableMapping> taken = mappings_of(*intake);
+    if (intake->purpose == IntakePurpose::kResync) exchange_targets(context, target_names(taken));
+
     const std::vector<TableRecord> records = catalog_.tables(intake->id);
     std::vector<MergedTable> tables;
     const MappingIndex own_index(own), taken_index(taken);
@@ -368,6 +362,7 @@ bool PipeWorker::finish_merge(const std::stop_token& stop) {
             tables.push_back(merged(true, i, taken[i]));
         }
     }
+    drop_load_tables_but(tables);
     catalog_.merge_tables(pipe_id_, intake->id, tables);
     return true;
 }
@@ -449,24 +444,6 @@ bool PipeWorker::want_again(PipeRecord& record, const std::vector<TableMapping>&
     return true;
 }
 
-void PipeWorker::drop_intake(const IntakeRecord& intake) {
-    if (!catalog_.tables(intake.id).empty()) {
-        discard_targets(intake_context(intake), intake.purpose == IntakePurpose::kResync);
-    }
-    catalog_.drop_intake(intake.id);
-}
-
-void PipeWorker::discard_intake_targets() {
-    std::optional<IntakeRecord> intake = catalog_.intake_of(pipe_id_);
-    if (!intake || intake->purpose != IntakePurpose::kResync || catalog_.tables(intake->id).empty()) return;
-    try {
-        destination_ = environment_.destination();
-        discard_targets(intake_context(*intake), true);
-    } catch (const Error& e) {
-        spdlog::warn("{}; tables named *{} may be left over", e.what(), kResyncSuffix);
-    }
-}
-
 /// Leaves only these of the pipe's own tables. False on a stop.
 bool PipeWorker::remove_tables(const std::vector<TableMapping>& kept, const std::stop_token& stop) {
     stop_flows();
@@ -478,6 +455,7 @@ bool PipeWorker::remove_tables(const std::vector<TableMapping>& kept, const std:
         const TableMapping& mapping = context.spec.mappings[i];
         if (stay.contains(mapping)) tables.push_back(merged(false, i, mapping));
     }
+    drop_load_tables_but(tables);
     catalog_.merge_tables(pipe_id_, "", tables);
     return true;
 }
@@ -498,6 +476,7 @@ PipeContext PipeWorker::base_context(const std::string& id) {
     context.pipe_id = id;
     context.spec = spec_;
     context.destination = destination_;
+    if (id != pipe_id_) context.destination.query_id_prefix += id + "-";
     const Compression by_address = is_loopback(destination_.url) ? Compression::kNone : Compression::kZstd;
     context.compression = environment_.compression.value_or(by_address);
     context.catalog = &catalog_;

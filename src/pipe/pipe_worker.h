@@ -35,10 +35,13 @@ class PipeWorker {
     void on_flow_failure(std::function<void()> callback) { flow_failed_ = std::move(callback); }
     /// Throws the error of a flow that failed.
     void rethrow_flow_failure();
-    /// What an intake has made in ClickHouse goes, as far as ClickHouse can be reached.
-    void discard_intake_targets();
+    /// For a pipe that is removed: what still runs of it at ClickHouse is ended, and what loads and an intake
+    /// have made there goes, as far as ClickHouse can be reached. Its targets stay.
+    void discard_temporary_tables();
 
   private:
+    std::string query_ids() const { return "penstock-" + pipe_id_ + "-"; }  ///< how they begin
+    void end_predecessors(const std::stop_token& stop);
     void provision();
     void set_up(const std::stop_token& stop);
     void take_snapshot(const std::stop_token& stop);
@@ -67,6 +70,8 @@ class PipeWorker {
                       const PipeRecord& record);
     bool want_again(PipeRecord& record, const std::vector<TableMapping>& mappings);
     void drop_intake(const IntakeRecord& intake);
+    void discard_targets_of(const IntakeRecord& intake);
+    void drop_load_tables_but(const std::vector<MergedTable>& kept);
     bool remove_tables(const std::vector<TableMapping>& kept, const std::stop_token& stop);
     bool settle(const PipeContext& context, const std::stop_token& stop);
     bool follow_intake(const IntakeRecord& intake, const std::stop_token& stop);
@@ -91,6 +96,7 @@ class PipeWorker {
     PipeSpec spec_;
     ClickHouseEndpoint destination_;
     bool has_time64_ = false;
+    bool alone_ = false;  ///< nothing that a process before has sent for the pipe is under way
     std::unique_ptr<Flow> flow_;
     std::function<void()> flow_failed_;
 };

@@ -2,7 +2,7 @@
 
 #include <map>
 #include <optional>
-#include <string_view>
+#include <string>
 
 #include <nlohmann/json.hpp>
 
@@ -20,11 +20,10 @@ namespace {
     throw RequestError(Refusal::kBadRequest, message, hint);
 }
 
-/// A target that two pipes would share, or that a resync of one of them would.
+/// A target that two pipes would share.
 struct Clash {
-    size_t mapping;                   ///< of the pipe that was asked about
-    std::string target, other, pipe;  ///< its target, the other pipe's, and that pipe's name
-    bool in_resync() const { return target != other; }
+    size_t mapping;            ///< of the pipe that was asked about
+    std::string target, pipe;  ///< and the other pipe's name
 };
 
 /// The first target of a pipe's mappings, in a service that is at `place`, that another pipe has there.
@@ -42,14 +41,8 @@ std::optional<Clash> find_clash(const Catalog& catalog, const Services& services
         for (const TableMapping& mapping : spec.mappings) users[mapping.target_table] = other.name;
     }
     for (size_t i = 0; i < mappings.size(); ++i) {
-        const std::string& target = mappings[i].target_table;
-        auto user = users.find(target);
-        // A resync of the one would make, and drop, a table of the other's name.
-        if (user == users.end()) user = users.find(target + kResyncSuffix);
-        if (user == users.end() && target.ends_with(kResyncSuffix)) {
-            user = users.find(target.substr(0, target.size() - std::string_view(kResyncSuffix).size()));
-        }
-        if (user != users.end()) return Clash{i, target, user->first, user->second};
+        const auto user = users.find(mappings[i].target_table);
+        if (user != users.end()) return Clash{i, user->first, user->second};
     }
     return std::nullopt;
 }
@@ -69,13 +62,8 @@ void require_free_targets(const Catalog& catalog, const Services& services, cons
     const std::optional<Clash> clash =
         find_clash(catalog, services, service_id, services.place(service_id), own_id, database, mappings);
     if (!clash) return;
-    const std::string field = std::string(list) + "[" + std::to_string(clash->mapping) + "].targetTable: ";
-    if (clash->in_resync()) {
-        refuse(field + "\"" + clash->target + "\" and \"" + clash->other + "\", a target of the pipe \"" +
-                   clash->pipe + "\", would meet in a resync",
-               std::string("The suffix ") + kResyncSuffix + " is for resyncs: choose another name");
-    }
-    refuse(field + "\"" + clash->other + "\" is a target of the pipe \"" + clash->pipe + "\"",
+    refuse(std::string(list) + "[" + std::to_string(clash->mapping) + "].targetTable: \"" + clash->target +
+               "\" is a target of the pipe \"" + clash->pipe + "\"",
            "Each target table belongs to one pipe: choose another name or another destination.database");
 }
 
@@ -88,10 +76,9 @@ void require_free_place(const Catalog& catalog, const Services& services, const 
             find_clash(catalog, services, service_id, place, pipe.id, spec.target_database, spec.mappings);
         if (!clash) continue;
         throw RequestError(Refusal::kConflict,
-                           "url: there the pipe \"" + pipe.name + "\" with its target \"" + clash->target +
-                               "\" and the pipe \"" + clash->pipe + "\" with its target \"" + clash->other +
-                               "\" would meet in " + (clash->in_resync() ? "a resync" : "one table") +
-                               " of the database \"" + spec.target_database + "\"",
+                           "url: there the pipe \"" + pipe.name + "\" and the pipe \"" + clash->pipe +
+                               "\" would meet in one table, \"" + clash->target + "\" of the database \"" +
+                               spec.target_database + "\"",
                            "Each target table belongs to one pipe: delete one of them first");
     }
 }

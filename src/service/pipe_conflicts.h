@@ -14,8 +14,8 @@ namespace penstock {
 /// RequestError(kConflict) when a pipe other than `own_id` has the name.
 void require_free_name(const Catalog& catalog, const std::string& name, const std::string& own_id);
 
-/// RequestError(kBadRequest), naming the mapping as one of `list`, when another pipe has a target of these,
-/// or a resync of one of the two would.
+/// RequestError(kBadRequest), naming the mapping as one of `list`, when another pipe has a target of
+/// these.
 void require_free_targets(const Catalog& catalog, const Services& services, const std::string& service_id,
                           const std::string& own_id, const std::string& database,
                           const std::vector<TableMapping>& mappings, const char* list);

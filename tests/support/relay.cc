@@ -1,6 +1,7 @@
 #include "support/relay.h"
 
 #include <array>
+#include <cstdlib>
 #include <stdexcept>
 #include <string_view>
 
@@ -23,6 +24,26 @@ bool send_all(int to, std::string_view bytes) {
         bytes.remove_prefix(static_cast<size_t>(n));
     }
     return true;
+}
+
+/// Whether `bytes`, which begin with a request's head, hold the whole request.
+bool is_whole(std::string_view bytes) {
+    const size_t end = bytes.find("\r\n\r\n");
+    if (end == bytes.npos) return false;
+    const std::string_view head = bytes.substr(0, end);
+    std::string_view body = bytes.substr(end + 4);
+    constexpr std::string_view kLength = "Content-Length: ";
+    if (const size_t at = head.find(kLength); at != head.npos) {
+        return body.size() >= std::strtoull(head.data() + at + kLength.size(), nullptr, 10);
+    }
+    while (true) {  // chunks: a size in hexadecimal, a line's end, the bytes, a line's end
+        const size_t line = body.find("\r\n");
+        if (line == body.npos) return false;
+        const size_t size = std::strtoull(std::string(body.substr(0, line)).c_str(), nullptr, 16);
+        if (body.size() < line + 2 + size + 2) return false;
+        if (size == 0) return true;
+        body.remove_prefix(line + 2 + size + 2);
+    }
 }
 
 int connect_to(const std::string& host, const std::string& port) {
@@ -84,12 +105,72 @@ void Relay::pass_on(int client) {
             if (waiting[i].revents == 0) continue;
             const ssize_t n = ::recv(waiting[i].fd, buffer.data(), buffer.size(), 0);
             const std::string_view bytes(buffer.data(), n > 0 ? static_cast<size_t>(n) : 0);
-            if (i == 0 && bytes.starts_with("POST ")) ++requests_;
+            if (i == 0 && bytes.starts_with("POST ")) {
+                ++requests_;
+                if (is_to_be_held(bytes)) {
+                    keep(client, std::string(bytes));
+                    open = false;
+                    break;
+                }
+            }
             open = n > 0 && send_all(waiting[1 - i].fd, bytes);
         }
     }
     ::close(client);
     if (server >= 0) ::close(server);
+}
+
+void Relay::hold(const std::string& text) {
+    std::lock_guard lock(mutex_);
+    text_to_hold_ = text;
+}
+
+bool Relay::is_to_be_held(std::string_view head) {
+    std::lock_guard lock(mutex_);
+    return !text_to_hold_.empty() && head.substr(0, head.find("\r\n\r\n")).find(text_to_hold_) != head.npos;
+}
+
+/// Until its sender has gone. What is not whole then is dropped, as the server would do.
+void Relay::keep(int client, std::string bytes) {
+    std::array<char, 1 << 16> buffer{};
+    bool whole = false;
+    while (!ending_) {
+        if (!whole && is_whole(bytes)) {
+            whole = true;
+            std::lock_guard lock(mutex_);
+            held_requests_.push_back(bytes);
+            ++held_;
+        }
+        pollfd waiting{client, POLLIN, 0};
+        if (::poll(&waiting, 1, kLookMs) <= 0) continue;
+        const ssize_t n = ::recv(client, buffer.data(), buffer.size(), 0);
+        if (n <= 0) return;
+        if (!whole) bytes.append(buffer.data(), static_cast<size_t>(n));
+    }
+}
+
+std::vector<std::string> Relay::let_go() {
+    std::vector<std::string> requests, answers;
+    {
+        std::lock_guard lock(mutex_);
+        requests.swap(held_requests_);
+        held_ = 0;
+    }
+    for (const std::string& request : requests) {
+        const int server = connect_to(host_, server_port_);
+        std::string answer;
+        std::array<char, 1 << 12> buffer{};
+        if (server >= 0 && send_all(server, request)) {
+            // The server answers when the statement has ended.
+            for (ssize_t n; answer.find("\r\n\r\n") == answer.npos &&
+                            (n = ::recv(server, buffer.data(), buffer.size(), 0)) > 0;) {
+                answer.append(buffer.data(), static_cast<size_t>(n));
+            }
+        }
+        if (server >= 0) ::close(server);
+        answers.push_back(std::move(answer));
+    }
+    return answers;
 }
 
 }  // namespace penstock::test

@@ -18,8 +18,7 @@ namespace penstock::test {
 
 using nlohmann::json;
 
-ServeProcess::ServeProcess() : data_dir_(directory_.path() + "/data") {
-    ClickHouseEndpoint target = clickhouse_endpoint();
+ServeProcess::ServeProcess(const ClickHouseEndpoint& target) : data_dir_(directory_.path() + "/data") {
     write_file(config_file(), fmt::format(R"(data_dir: {0}
 listen: ["127.0.0.1:0"]
 requests_per_minute: 100000

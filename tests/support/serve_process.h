@@ -9,7 +9,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "destination/clickhouse_client.h"
 #include "model/pipe_spec.h"
+#include "support/servers.h"
 #include "support/subprocess.h"
 
 namespace penstock::test {
@@ -23,7 +25,7 @@ struct Answer {
 
 class ServeProcess {
   public:
-    ServeProcess();
+    explicit ServeProcess(const ClickHouseEndpoint& target = clickhouse_endpoint());
     ~ServeProcess();
 
     /// Starts it and waits until it answers. `environment` is added to the process's own, for this start
