@@ -273,13 +273,15 @@ TEST_P(AlteredTarget, AnAlterationDuringTheLoad) {
                              {"snapshotMaxRowsPerSecond", 500}}}});
     body["source"]["mysql"]["tableMappings"][3]["tableEngine"] = "MergeTree";
     id_ = serve_.create(body);
-    ASSERT_TRUE(serve_.wait_for_state(id_, "Snapshot")) << serve_.log();
+    // The targets have been looked at; a partition takes seconds, so none of a's rows is on its way.
+    ASSERT_TRUE(serve_.wait_until([&] { return table("a")["partitionsTotal"] > 0; })) << serve_.log();
     target("ALTER TABLE a MODIFY COLUMN i Int64, MODIFY COLUMN s LowCardinality(String)");
     target("ALTER TABLE c MODIFY COLUMN i Int8");
     target("ALTER TABLE kept MODIFY COLUMN m Float64");
     target("ALTER TABLE e MODIFY COLUMN s String EPHEMERAL");
     ASSERT_TRUE(serve_.wait_for_state(id_, "Degraded")) << serve_.log();
     EXPECT_EQ(error_of("a") + error_of("b"), "");
+    EXPECT_NE(serve_.log().find(".`a`: the target was altered and holds every value"), std::string::npos);
     EXPECT_NE(error_of("c").find("column i is Int8 and should be Int16"), std::string::npos) << error_of("c");
     EXPECT_NE(error_of("kept").find("column m is Float64"), std::string::npos) << error_of("kept");
     EXPECT_NE(error_of("e").find("column s is EPHEMERAL"), std::string::npos) << error_of("e");
@@ -301,21 +303,30 @@ TEST_P(AlteredTarget, AnAlterationDuringTheLoad) {
 TEST_P(AlteredTarget, AnAlterationDuringAResync) {
     execute("INSERT INTO a (i) SELECT x.i FROM b x, b y, b z, b v, b w, b p, b q, b r, b s, b t, b g, b h");
     write("a");
-    create({"a", "b"}, {{"snapshotMaxRowsPerSecond", 500}});
+    create({"a", "b"}, {{"snapshotMaxRowsPerSecond", 500}, {"snapshotNumRowsPerPartition", 1000}});
     ASSERT_TRUE(serve_.wait_for_state(id_, "Running")) << serve_.log();
     const std::string identity =
         target("SELECT uuid FROM system.tables WHERE database = currentDatabase() AND name = 'a'");
-    for (const char* alteration : {"ALTER TABLE a_resync MODIFY COLUMN i Int8", "DROP TABLE a_resync"}) {
+    for (const char* alteration : {"ALTER TABLE {} MODIFY COLUMN i Int8",
+                                   "ALTER TABLE {} MODIFY COLUMN s String EPHEMERAL", "DROP TABLE {}"}) {
         ASSERT_EQ(
             serve_.call("PATCH", "/clickpipes/" + id_ + "/state", {{"command", "resync"}, {"tables", {"a"}}})
                 .status,
             200);
-        ASSERT_TRUE(serve_.wait_until([&] { return table("a")["state"] == "Snapshot"; })) << serve_.log();
-        target(alteration);
+        // Its INSERT is under way, and ends well.
+        ASSERT_TRUE(serve_.wait_until([&] {
+            return target(
+                       "SELECT count() FROM system.processes WHERE query_kind = 'Insert' AND query LIKE '%" +
+                       database_ + "%a_resync_%'") != "0";
+        })) << serve_.log();
+        const std::string target_of_resync = target(
+            "SELECT name FROM system.tables WHERE database = currentDatabase() AND name LIKE "
+            "'a\\\\_resync%'");
+        target(fmt::format(fmt::runtime(alteration), target_of_resync));
         ASSERT_TRUE(serve_.wait_until([&] {
             return !error_of("a").empty() && serve_.state(id_) == "Degraded";
         })) << serve_.log();
-        EXPECT_NE(error_of("a").find("a_resync` "), std::string::npos) << error_of("a");
+        EXPECT_NE(error_of("a").find(target_of_resync + "` "), std::string::npos) << error_of("a");
         EXPECT_EQ(
             target("SELECT uuid FROM system.tables WHERE database = currentDatabase() AND name LIKE 'a%'"),
             identity);

@@ -43,6 +43,7 @@ class ManyTables : public testing::TestWithParam<const char*> {
 TEST_P(ManyTables, AreLoadedAndFollowedOverFewConnections) {
     constexpr int kTables = 100;
     constexpr uint64_t kFew = 40;
+    constexpr uint64_t kLooks = 50 + kTables / 10;  // at all of them at once, and notes of how far the load is
     PipeChoice choice;
     choice.server = GetParam();
     choice.database = database_;
@@ -68,7 +69,7 @@ TEST_P(ManyTables, AreLoadedAndFollowedOverFewConnections) {
                      "engine_full LIKE '%non_replicated_deduplication_window = 10000%'"),
               std::to_string(kTables));  // they are not so many that their tokens cost too much
     // A CREATE and an INSERT each.
-    EXPECT_LE(relay.requests(), 2 * kTables + kFew);
+    EXPECT_LE(relay.requests(), 2 * kTables + kLooks);
 
     connection_->execute("BEGIN");
     for (int i = 0; i < kTables; ++i) connection_->execute(fmt::format("UPDATE t{} SET v = -v", i));
@@ -77,7 +78,7 @@ TEST_P(ManyTables, AreLoadedAndFollowedOverFewConnections) {
     ASSERT_TRUE(pipe.wait_until_caught_up()) << pipe.log();
     EXPECT_EQ(target("SELECT count(), sum(v) FROM merge(currentDatabase(), '^t') FINAL"),
               fmt::format("{}\t{}", kTables, -kTables * (kTables - 1) / 2));
-    EXPECT_LE(relay.requests(), 3 * kTables + kFew);
+    EXPECT_LE(relay.requests(), 3 * kTables + kLooks);
     EXPECT_LE(relay.connections(), kFew);
 
     pipe.process().signal(SIGKILL);
@@ -107,7 +108,7 @@ TEST_P(ManyTables, RememberNoBlockTokensWhereVersionsDoTheSame) {
     EXPECT_NE(pipe.log().find("1001 tables are more than 1000"), std::string::npos) << pipe.log();
     const std::string remembering =
         "SELECT count(), countIf(engine_full LIKE '%non_replicated_deduplication_window = 0%') FROM "
-        "system.tables WHERE database = currentDatabase() AND engine = ";
+        "system.tables WHERE database = currentDatabase() AND name <> '_penstock_ledger' AND engine = ";
     EXPECT_EQ(target(remembering + "'ReplacingMergeTree'"), "1000\t1000");
     EXPECT_EQ(target(remembering + "'MergeTree'"), "1\t0");
 

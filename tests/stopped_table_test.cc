@@ -375,6 +375,22 @@ TEST_P(StoppedTable, ATargetThatIsGoneStopsItsTableAlone) {
     EXPECT_EQ(client.query("SELECT count() FROM " + database_ + ".b WHERE v = 500"), "2");
 }
 
+// The last table stops just when it is resynced: the way out is under way already.
+TEST_P(StoppedTable, AResyncGoesOnWhenTheOldTargetIsLostMeanwhile) {
+    id_ = serve_.create(pipe_body(database_, source_, database_, {"a"}));
+    ASSERT_TRUE(serve_.wait_for_state(id_, "Running")) << serve_.log();
+    for (int round = 0; round < 6; ++round) {
+        ASSERT_EQ(command("stop").status, 200);
+        ASSERT_TRUE(serve_.wait_for_state(id_, "Paused")) << serve_.log();
+        target("TRUNCATE TABLE a");
+        ASSERT_EQ(command("start").status, 200);
+        ASSERT_EQ(command("resync").status, 200);
+        ASSERT_TRUE(serve_.wait_for_state(id_, "Running")) << serve_.log();
+        EXPECT_EQ(target("SELECT count() FROM a FINAL"), "2");
+    }
+    for (const json& event : serve_.events(id_)) EXPECT_NE(event["to"], "Failed") << event;
+}
+
 INSTANTIATE_TEST_SUITE_P(Servers, StoppedTable, testing::Values("MYSQL", "MARIADB"),
                          [](const auto& instance) { return std::string(instance.param); });
 

@@ -46,7 +46,8 @@ mariadb_init_sql() {
 
 # Where the files are as the server sees them, and the port.
 mariadb_options() {
-    printf '%s\n' --datadir="$1/data" --socket="$1/sock" --pid-file="$1/mariadbd.pid" \
+    # A server that starts removes what it takes for left over of an own one in its directory for temporary tables.
+    printf '%s\n' --datadir="$1/data" --tmpdir="$1/data" --socket="$1/sock" --pid-file="$1/mariadbd.pid" \
         --init-file="$1/init.sql" --bind-address=127.0.0.1 --port="$2" \
         --skip-name-resolve --local-infile=ON --character-set-server=utf8mb4 \
         --server-id=1 --log-bin=binlog --gtid-strict-mode=ON \

@@ -18,7 +18,8 @@ usage() {
     cat <<'TEXT'
 usage: ./dev servers start  [NAME...] [--state DIR] [-- SERVER_ARGUMENT...]
        ./dev servers stop   [NAME...] [--state DIR]
-       ./dev servers restart NAME...  [--state DIR]
+       ./dev servers restart NAME...  [--state DIR] [-- SERVER_ARGUMENT...]
+       ./dev servers save|restore NAME...  [--state DIR]
        ./dev servers status [NAME...] [--state DIR] [--output text|env]
 
 NAME is mysql (9.7), mariadb (10.11), mariadb11 (11.8), clickhouse or postgres. start without a name starts
@@ -26,9 +27,11 @@ mysql and mariadb; stop without a name stops all of them.
 
 Each server listens on a free port of 127.0.0.1 and has a user `root` with a generated password (clickhouse:
 `default`). `stop` ends it by its process id and deletes its data; `restart` keeps data, port and arguments (of
-mysql, mariadb and mariadb11). --state (or PENSTOCK_SERVERS_STATE) chooses
+mysql, mariadb and mariadb11); so does `save`, which leaves a copy of the data behind, and `restore` puts that copy
+in its place, as a person does who restores a backup. --state (or PENSTOCK_SERVERS_STATE) chooses
 where a set of servers lives, so that several sets can run at once. What follows `--` is given to every server
-that is started, e.g.  ./dev servers start mysql -- --binlog-format=STATEMENT
+that is started, e.g.  ./dev servers start mysql -- --binlog-format=STATEMENT. A `restart` with `--` gives the server
+these in the place of those of an earlier `restart`.
 
 `status --output env` prints shell assignments, also found in DIR/servers.env:
 PENSTOCK_TEST_MYSQL_HOST, _PORT, _USER, _PASSWORD, _SOCKET and _CA_FILE (the authority of its certificate; likewise
@@ -36,7 +39,7 @@ MARIADB, MARIADB11, POSTGRES, without _CA_FILE), and PENSTOCK_TEST_CLICKHOUSE_UR
 TEXT
 }
 
-names=() extra=() output=text command=
+names=() extra=() has_extra= output=text command=
 state=${PENSTOCK_SERVERS_STATE:-/tmp/penstock-servers-$(id -u)}
 
 parse() {
@@ -52,7 +55,7 @@ parse() {
             --output) output=${2:?--output needs text or env} && shift ;;
             --)
                 shift
-                extra=("$@")
+                extra=("$@") has_extra=yes
                 return
                 ;;
             -h | --help)
@@ -133,16 +136,36 @@ start_one() {
     esac
 }
 
+# Where its data is.
+data_of() { if [ -e "$1/outside" ]; then echo "$(cat "$1/outside")/data"; else echo "$1/run/data"; fi; }
+
+# restart_one NAME [DO]: between its end and its start DO may change its data.
 restart_one() {
-    local name=$1 dir=$state/$1 port password
+    local name=$1 dir=$state/$1 between=${2:-true} port password
     [ -e "$dir/env" ] || die "$name is not started"
     port=$(sed -n 's/^PENSTOCK_TEST_[A-Z0-9]*_PORT=//p' "$dir/env")
     password=$(sed -n 's/^PENSTOCK_TEST_[A-Z0-9]*_PASSWORD=//p' "$dir/env")
     say "Restarting $name"
     end_process "$dir"
+    "$between" "$(data_of "$dir")"
+    if [ -n "$has_extra" ]; then
+        [ -e "$dir/command.first" ] || cp "$dir/command" "$dir/command.first"
+        cp "$dir/command.first" "$dir/command"
+        [ ${#extra[@]} = 0 ] || printf '%s\0' "${extra[@]}" >>"$dir/command"
+    fi
     respawn "$dir"
     wait_ready "$dir" "$name" 120 probe_mysql "$port" "$password" || die "$name did not start; its log is $dir/log"
     write_env "$dir" "$name" "$port" root "$password"
+}
+
+save_data() {
+    as_root rm -rf -- "$1.saved"
+    as_root cp -a "$1" "$1.saved"
+}
+restore_data() {
+    as_root test -d "$1.saved" || die "nothing was saved"
+    as_root rm -rf -- "$1"
+    as_root cp -a "$1.saved" "$1"
 }
 
 stop_one() {
@@ -187,7 +210,7 @@ do_start() {
 
 do_restart() {
     local name
-    for name in "${names[@]}"; do restart_one "$name"; done
+    for name in "${names[@]}"; do restart_one "$name" "$@"; done
     refresh_env
 }
 
@@ -217,10 +240,15 @@ case $command in
         open_state
         with_lock "$state/lock" do_restart
         ;;
+    save | restore)
+        [ ${#names[@]} -gt 0 ] || die "$command needs the name of a server"
+        open_state
+        with_lock "$state/lock" do_restart "${command}_data"
+        ;;
     status)
         [ ${#names[@]} -gt 0 ] || names=("${KNOWN[@]}")
         print_status "${names[@]}"
         ;;
     -h | --help | help) usage ;;
-    *) die "unknown command '$command' (start, stop, restart or status)" ;;
+    *) die "unknown command '$command' (start, stop, restart, save, restore or status)" ;;
 esac

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "decode/event_types.h"
 #include "decode/table_map.h"
 
 namespace penstock {
@@ -38,6 +39,7 @@ std::string lower(std::string_view text) {
 }
 
 constexpr size_t kBlocksPerChunk = 2;
+constexpr uint64_t kFileHead = 4;  // where the first event of a log file is
 
 std::string name_key(std::string_view database, std::string_view table, bool lower_case) {
     std::string key;
@@ -72,6 +74,7 @@ ChangeBatcher::ChangeBatcher(std::vector<MappedTable> tables, StreamPoint start,
     }
     flowing_ = tables_.size();
     for (auto& table : tables_) passes_over(*table);
+    anchor_ = start.anchor;
     if (const FilePosition* file = position_.file()) {
         log_file_ = file->file;
         log_offset_ = file->offset;
@@ -82,9 +85,15 @@ ChangeBatcher::~ChangeBatcher() = default;
 
 void ChangeBatcher::feed(const Event& event, const EventHeader& header) {
     event_time_ = header.timestamp;
+    event_digest_ = header.digest;
+    is_logged_ =
+        (header.flags & EventHeader::kArtificial) == 0 && !std::holds_alternative<HeartbeatEvent>(event);
+    if (is_logged_ && header.digest != 0) group_digest_ = extend_digest(group_digest_, header.digest);
     try {
         advance_log_offset(event, header);
         std::visit([this](const auto& e) { handle(e); }, event);
+        // What is in the log beside transactions moves the place too: a server's end of the log is behind it.
+        if (is_logged_ && between_transactions()) move_place();
     } catch (Error& e) {
         e.at_position(log_coordinates());
         throw;
@@ -109,13 +118,44 @@ void ChangeBatcher::advance_log_offset(const Event& event, const EventHeader& he
         uint64_t offset = (log_offset_ & ~uint64_t{0xffffffff}) | header.log_pos;
         if (offset < log_offset_) offset += uint64_t{1} << 32;
         log_offset_ = offset;
-    } else if (!std::holds_alternative<FormatDescriptionEvent>(event)) {
+    } else if (!std::holds_alternative<FormatDescriptionEvent>(event) &&
+               header.type != kMariadbStartEncryptionEvent) {  // not those that a dump repeats
         log_offset_ += header.size;
     }
     event_start_ = log_offset_ - std::min<uint64_t>(log_offset_, header.size);
 }
 
+void ChangeBatcher::keep_places(const std::string& server) {
+    server_ = server;
+}
+
+void ChangeBatcher::move_place() {
+    if (FilePosition* file = position_.file()) {
+        if (file->file == log_file_ && file->offset == log_offset_) return;
+        *file = FilePosition{log_file_, log_offset_};
+    } else {
+        const LogPlace* place = position_.place();
+        if (server_.empty() || log_file_.empty()) return;
+        if (place != nullptr && place->at.offset == log_offset_ && place->at.file == log_file_) return;
+        position_.set_place(server_, log_file_, log_offset_);
+    }
+    moved_ = true;
+}
+
+/// The events since `start` in this file are the last before the place.
+void ChangeBatcher::anchor_here(uint64_t start) {
+    if (server_.empty() || log_file_.empty()) return;
+    anchor_.server.assign(server_);
+    anchor_.file.assign(log_file_);
+    anchor_.head = head_;
+    anchor_.start = start;
+    anchor_.end = log_offset_;
+    anchor_.digest = group_digest_;
+}
+
 void ChangeBatcher::handle(const FormatDescriptionEvent&) {
+    head_ = event_digest_;
+    group_digest_ = 0;
     maps_.clear();  // table ids start anew with each file of a restarted server
     if (in_transaction_) {
         // A server that died inside a transaction writes no end for it; the next file begins without it.
@@ -134,9 +174,36 @@ void ChangeBatcher::handle(const RotateEvent& event) {
     }
 }
 
+// A file's own first events, before any transaction: a pipe to which nothing happens goes on from there when
+// older files are purged.
+void ChangeBatcher::handle(const PreviousGtidsEvent&) {
+    if (is_logged_ && between_transactions()) anchor_here(kFileHead);
+}
+
+void ChangeBatcher::handle(const MariadbGtidListEvent& event) {
+    if (!is_logged_ || !between_transactions() || server_.empty()) return;
+    anchor_here(kFileHead);
+    // The list is the state of the whole log before: what is not in it was deleted at the server
+    // (FLUSH BINARY LOGS DELETE_DOMAIN_ID).
+    MariadbGtidPos* pos = position_.mariadb();
+    if (pos == nullptr || event.gtids.empty()) return;
+    std::vector<uint32_t> deleted;
+    for (const auto& [domain, gtid] : pos->last()) {
+        const bool listed = std::any_of(event.gtids.begin(), event.gtids.end(),
+                                        [&](const MariadbGtid& one) { return one.domain == domain; });
+        if (!listed) deleted.push_back(domain);
+    }
+    for (uint32_t domain : deleted) pos->forget(domain);
+}
+
 void ChangeBatcher::handle(const GtidEvent& event) {
+    if (event.anonymous && position_.mysql() != nullptr) {
+        fail("a transaction without a GTID: gtid_mode was taken off ON at the source",
+             "Set it to ON and resync the pipe, or make the pipe with replicationMechanism FILE_POS");
+    }
     gtid_ = event;
     begin();
+    passing_over_ = position_.mysql() != nullptr && position_.mysql()->contains(event.source, event.gno);
     in_transaction_ = false;  // the QUERY event that follows says whether one begins
 }
 
@@ -153,6 +220,8 @@ void ChangeBatcher::begin() {
     preparing_ = preparing_changes_ = false;
     savepoints_.clear();
     group_start_ = {log_file_, event_start_};
+    group_digest_ = extend_digest(0, event_digest_);
+    passing_over_ = false;
     for (Table* table : changed_) table->changed = false;
     changed_.clear();
     for (Table* table : partly_loaded_) {
@@ -166,12 +235,16 @@ bool ChangeBatcher::transaction_is_within(const Position& until) const {
     if (const GtidSet* set = until.mysql()) {
         return gtid_ && !gtid_->anonymous && set->contains(gtid_->source, gtid_->gno);
     }
-    if (const MariadbGtidPos* pos = until.mariadb())
+    // The load's position is a commit edge; an event that starts before it belongs to what was loaded.
+    const auto begins_before = [&](const FilePosition& place) {
+        return !FilePosition{log_file_, log_offset_}.at_or_after(place);
+    };
+    if (const MariadbGtidPos* pos = until.mariadb()) {
+        if (until.place() != nullptr && until.place()->server == server_)
+            return begins_before(until.place()->at);
         return mariadb_gtid_ && pos->contains(mariadb_gtid_->gtid);
-    if (const FilePosition* file = until.file()) {
-        // The load's position is a commit edge; an event that starts before it belongs to what was loaded.
-        return !FilePosition{log_file_, log_offset_}.at_or_after(*file);
     }
+    if (const FilePosition* file = until.file()) return begins_before(*file);
     return false;
 }
 
@@ -179,17 +252,15 @@ void ChangeBatcher::commit() {
     in_transaction_ = false;
     ends_with_statement_ = false;
     if (GtidSet* set = position_.mysql()) {
-        if (gtid_ && gtid_->anonymous) {
-            fail("a transaction without a GTID", "Set gtid_mode to ON at the source, then resync the pipe");
-        }
         if (gtid_) set->add(gtid_->source, gtid_->gno);
     } else if (MariadbGtidPos* pos = position_.mariadb()) {
         if (mariadb_gtid_) pos->advance(mariadb_gtid_->gtid);
-    } else if (FilePosition* file = position_.file()) {
-        *file = FilePosition{log_file_, log_offset_};
     }
     gtid_.reset();
     mariadb_gtid_.reset();
+    move_place();
+    anchor_here(group_start_.file == log_file_ ? group_start_.offset : log_offset_);
+    passing_over_ = false;
     last_commit_time_ = event_time_;
     moved_ = true;
 }
@@ -457,11 +528,12 @@ void ChangeBatcher::handle(const RowsEvent& event) {
         if (!in_transaction_)
             fail("rows of " + table.name() + " outside of a transaction",
                  "The log is damaged; resync the pipe");
-        if (passes_over(table)) continue;
+        // Whether the table's load holds it is decided by its XA COMMIT.
         if (is_only_prepared()) {
-            preparing_changes_ = true;
+            preparing_changes_ |= !table.stopped;
             continue;
         }
+        if (passes_over(table)) continue;
         append_rows(table, *target.decoder, event);
         size_t bytes = table.block.memory();
         open_bytes_ += bytes - table.bytes;
@@ -551,7 +623,7 @@ bool ChangeBatcher::passes_over(Table& table) {
         table.stopped = true;
         --flowing_;
     }
-    return table.stopped || table.skip_transaction;
+    return table.stopped || table.skip_transaction || passing_over_;
 }
 
 void ChangeBatcher::stop(Table& table, const Error& cause) {
@@ -601,7 +673,7 @@ Chunk ChangeBatcher::take(bool close) {
     chunk.last_commit_time = last_commit_time_;
     if (close) {
         chunk.closes = true;
-        chunk.to = StreamPoint{position_, next_version_, batch_ + 1};
+        chunk.to = StreamPoint{position_, next_version_, batch_ + 1, anchor_};
         chunk.counts = std::move(counts_);
         counts_.assign(tables_.size(), TableCounts{});
         batch_ += 1;

@@ -58,11 +58,18 @@ class ChangeBatcher {
                   std::optional<Replay> replay, bool lower_case_names, BlockPool* pool = nullptr);
     ~ChangeBatcher();
 
-    /// Takes the next event of the stream. What concerns one table (a schema that differs from the recorded
-    /// one, a value that its target cannot hold, a statement that Penstock does not apply) stops that table
-    /// alone: the next chunk tells, see TableStop. Throws Error for what concerns the whole stream (a damaged
-    /// log, an incident), and for a stop inside of what is replayed that was not there the first time: the
-    /// rows after it would get other versions. After that the batcher is of no use.
+    /// From the last event fed on, or from the start, places of the stream are exact, and all that the log of
+    /// this server (ServerInfo::identity()) has before them is in the position. So positions carry their
+    /// place, and commit edges an anchor; until this is called, neither. Between two transactions only.
+    void keep_places(const std::string& server);
+    bool keeps_places() const { return !server_.empty(); }
+
+    /// Takes the next event of the stream. A transaction whose GTID the position (MySQL) holds is passed
+    /// over: a stream by file may begin before it. What concerns one table (a schema that differs from the
+    /// recorded one, a value that its target cannot hold, a statement that Penstock does not apply) stops
+    /// that table alone: the next chunk tells, see TableStop. Throws Error for what concerns the whole stream
+    /// (a damaged log, an incident), and for a stop inside of what is replayed that was not there the first
+    /// time: the rows after it would get other versions. After that the batcher is of no use.
     void feed(const Event& event, const EventHeader& header);
 
     /// XA COMMIT has come, and the rows that it commits are needed now: feed the events of the group to
@@ -114,6 +121,8 @@ class ChangeBatcher {
     void handle(const RotateEvent& event);
     void handle(const GtidEvent& event);
     void handle(const MariadbGtidEvent& event);
+    void handle(const MariadbGtidListEvent& event);
+    void handle(const PreviousGtidsEvent& event);
     void handle(const TableMapEvent& event);
     void handle(const RowsEvent& event);
     void handle(const QueryEvent& event);
@@ -125,6 +134,10 @@ class ChangeBatcher {
 
     void advance_log_offset(const Event& event, const EventHeader& header);
     void begin();
+    void move_place();
+    void anchor_here(uint64_t start);
+    /// Between two transactions, also in front of the first event of the next.
+    bool between_transactions() const { return !in_transaction_ && !gtid_ && !mariadb_gtid_; }
     void commit();
     void cut_block(Table& table);
     void commit_prepared(const std::string& xid);
@@ -164,6 +177,15 @@ class ChangeBatcher {
     uint64_t log_offset_ = 0;
     bool in_transaction_ = false;
     uint64_t event_start_ = 0;  // of the last event, in log_file_
+
+    // The place, as far as it is certain: see keep_places.
+    std::string server_;         // empty: it is not
+    LogAnchor anchor_;           // of position_
+    uint64_t event_digest_ = 0;  // of the last event
+    bool is_logged_ = false;     // the last event is one of the log itself
+    uint64_t head_ = 0;          // of the format description
+    uint64_t group_digest_ = 0;  // of the events since group_start_
+    bool passing_over_ = false;  // the transaction is in position_ already
 
     // XA. The rows of a prepared transaction are passed over, whether it will be committed or not; where its
     // group lies is remembered as long as the process lives, after that it is searched for.

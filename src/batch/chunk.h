@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/block.h"
+#include "model/log_anchor.h"
 #include "model/position.h"
 
 namespace penstock {
@@ -16,6 +17,7 @@ struct StreamPoint {
     Position position;
     uint64_t next_version = 1;
     uint64_t next_batch = 1;
+    LogAnchor anchor{};  ///< of the position; none where the place is not known for certain
     bool operator==(const StreamPoint&) const = default;
 };
 

@@ -55,11 +55,19 @@ class FakeLog {
         uuid_.uuid[15] = 7;
         feed(RotateEvent{"binlog.000001", 4, true}, EventHeader::kArtificial);
     }
+    /// The next file, as a server that closes one begins it.
+    void rotate(const std::string& file) {
+        feed(RotateEvent{keep(file), 4, false});
+        feed(RotateEvent{keep(file), 4, true}, EventHeader::kArtificial);
+        offset_ = 4;
+        feed(FormatDescriptionEvent{"9.7.1", true});
+    }
     void feed(const Event& event, uint16_t flags = 0) {
         EventHeader header;
         header.timestamp = 1'700'000'000;
         header.size = 100;
         header.flags = flags;
+        header.digest = 1 + digests_++;
         if (flags != EventHeader::kArtificial) header.log_pos = static_cast<uint32_t>(offset_ += 100);
         batcher_.feed(event, header);
     }
@@ -98,7 +106,8 @@ class FakeLog {
         for (int32_t id : ids)
             batcher_.feed_prepared(rows_event(77, RowsEvent::Kind::kInsert, image(id, "x")));
     }
-    void forget() { kept_.clear(); }  ///< the bytes of the events so far
+    void next_digest(uint64_t digest) { digests_ = digest; }  ///< another content from here on
+    void forget() { kept_.clear(); }                          ///< the bytes of the events so far
     std::string_view keep(std::string text) { return kept_.emplace_back(std::move(text)); }
     void insert(uint64_t gno, std::string_view table, const std::vector<int32_t>& ids) {
         begin(gno);
@@ -114,6 +123,7 @@ class FakeLog {
     ChangeBatcher& batcher_;
     GtidSource uuid_;
     uint64_t offset_ = 4;
+    uint64_t digests_ = 0;
     std::deque<std::string> kept_;
 };
 

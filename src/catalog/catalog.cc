@@ -9,8 +9,10 @@
 #include <utility>
 
 #include <sys/random.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
+#include "base/text_file.h"
 #include "catalog/migrations.h"
 #include "catalog/session.h"
 #include "catalog/sqlite.h"
@@ -45,6 +47,13 @@ PipeRecord pipe_of(const Statement& row) {
             .updated_at = row.integer(10)};
 }
 
+std::string identity_of(const std::string& path) {
+    struct stat file {};
+    if (::stat(path.c_str(), &file) != 0) throw std::system_error(errno, std::generic_category(), path);
+    return read_first_line("/proc/sys/kernel/random/boot_id", "file of the system") + ":" +
+           std::to_string(file.st_dev) + ":" + std::to_string(file.st_ino);
+}
+
 }  // namespace
 
 std::string make_uuid() {
@@ -72,6 +81,7 @@ Catalog::Catalog(const std::string& path, CatalogOptions options) : options_(std
     database_ = std::make_unique<Database>(path, Disposition::kUsage);
     prepare_catalog(*database_);
     database_->set_fatal(Disposition::kFailPipe);
+    file_identity_ = identity_of(path);
 }
 
 Catalog::~Catalog() = default;

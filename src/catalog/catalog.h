@@ -44,6 +44,9 @@ class Catalog {
     Catalog(const Catalog&) = delete;
     Catalog& operator=(const Catalog&) = delete;
 
+    /// Which file this is: another one for each copy, and on a machine that was started anew.
+    const std::string& file_identity() const { return file_identity_; }
+
     // Pipes.
     void create_pipe(const PipeRecord& pipe);  ///< times are set here; a name or id in use is Error(kUsage)
     std::optional<PipeRecord> find_pipe(std::string_view name) const;
@@ -162,6 +165,23 @@ class Catalog {
     /// Newest first.
     std::vector<BatchRecord> batches(std::string_view pipe_id, uint64_t limit = kKeptBatches) const;
 
+    // The destination: catalog_destination.cc.
+    DestinationRecord destination_record(std::string_view pipe_id) const;
+    void put_destination_life(std::string_view pipe_id, int64_t life);
+    /// Of tables that exist. An empty uuid leaves what is stored.
+    void put_target_marks(std::string_view pipe_id, const std::vector<TargetMark>& marks);
+    /// Tables that are `incomplete`, from now until the checkpoint has passed `repair.until`.
+    void begin_repair(std::string_view pipe_id, const Repair& repair, const std::vector<uint32_t>& tables);
+    /// Puts the checkpoint forward to where the destination is, at its turn, with no batch open.
+    void adopt_checkpoint(std::string_view pipe_id, const Checkpoint& checkpoint, uint64_t turn);
+    /// Puts the checkpoint back in front of version `from_version`, and as far in front of it as `margin_ms`
+    /// of batches, if so many are kept, and begins to repair `tables` up to what was given out since. False,
+    /// and nothing is changed, where no batch that ended in front of it is kept, or the versions of what the
+    /// log gives since then depend on something that changed meanwhile. `marks`: as put_target_marks.
+    bool rewind(std::string_view pipe_id, uint64_t from_version, int64_t margin_ms,
+                const std::vector<uint32_t>& tables, std::string_view salt,
+                const std::vector<TargetMark>& marks);
+
     // The service process: services, scaling, API keys, facts, sealed secrets.
     int64_t now() const;  ///< the clock by which the catalog sets its times
     /// Inserts, or replaces the one of this id. A name that another service has is Error(kUsage).
@@ -201,6 +221,7 @@ class Catalog {
     CatalogOptions options_;
     mutable std::mutex mutex_;  // guards database_
     std::unique_ptr<Database> database_;
+    std::string file_identity_;
 };
 
 }  // namespace penstock

@@ -152,7 +152,7 @@ void Catalog::merge_tables(std::string_view pipe_id, std::string_view intake_id,
     for (uint32_t i = 0; i < tables.size(); ++i) {
         move(pipe_id, kFar + i, i);
         write.run_on("the catalog has no such table",
-                     "UPDATE tables SET target_table = ?, mapping = ?, target_uuid = ''"
+                     "UPDATE tables SET target_table = ?, mapping = ?"
                      " WHERE pipe_id = ? AND table_index = ?",
                      tables[i].target_table, tables[i].mapping_json, pipe_id, i);
         if (tables[i].stop_reason.empty()) continue;
@@ -182,9 +182,13 @@ void Catalog::merge_tables(std::string_view pipe_id, std::string_view intake_id,
             write.run("DELETE FROM checkpoints WHERE pipe_id = ?", pipe_id);
             write.run("UPDATE checkpoints SET pipe_id = ? WHERE pipe_id = ?", pipe_id, intake_id);
             write.run(
-                "UPDATE pipes SET start_position = i.start_position, snapshot_high = i.snapshot_high,"
-                " source_identity = i.source_identity"
-                " FROM (SELECT start_position, snapshot_high, source_identity FROM pipes WHERE id = ?2) AS i"
+                "UPDATE pipes SET start_position = i.start_position, keeps_all_batches = 0, snapshot_high = "
+                "i.snapshot_high,"
+                " source_identity = i.source_identity, ledger_id = i.ledger_id,"
+                " turn = max(pipes.turn, i.turn) + 1, tables_turn = max(pipes.turn, i.turn) + 1,"
+                " repair_until = i.repair_until, repair_salt = i.repair_salt"
+                " FROM (SELECT start_position, snapshot_high, source_identity, turn, repair_until,"
+                " repair_salt, iif(ledger_id = '', id, ledger_id) AS ledger_id FROM pipes WHERE id = ?2) AS i"
                 " WHERE id = ?1",
                 pipe_id, intake_id);
         }

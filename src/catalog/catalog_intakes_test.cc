@@ -217,7 +217,7 @@ TEST_F(IntakeTest, added_tables_join_with_all_that_belongs_to_them) {
     for (uint32_t i = 0; i < 5; ++i) {
         EXPECT_EQ(records[i].exact_position, i < 3 ? Position() : gtids("1-60")) << i;
         EXPECT_EQ(records[i].joined_position, i < 3 ? Position() : gtids("1-60")) << i;
-        EXPECT_EQ(records[i].target_uuid, "") << i;
+        EXPECT_EQ(records[i].target_uuid, "uuid-" + records[i].target_table) << i;
     }
     EXPECT_EQ(catalog_->start_position(kPipe), gtids("1-10"));
     EXPECT_EQ(catalog_->source_identity(kPipe), "server-1");

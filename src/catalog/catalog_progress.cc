@@ -11,6 +11,17 @@ namespace {
 
 constexpr const char* kNoPipe = "the catalog has no such pipe";
 
+/// Once the checkpoint is past what was sent before.
+template <typename Transaction>
+void end_repair(Transaction& write, std::string_view pipe_id, uint64_t next_version) {
+    write.run(
+        "UPDATE pipes SET repair_until = 0, repair_salt = ''"
+        " WHERE id = ? AND repair_until BETWEEN 1 AND ? - 1",
+        pipe_id, next_version);
+    if (write.changes() == 0) return;
+    write.run("UPDATE tables SET incomplete = 0 WHERE pipe_id = ? AND incomplete", pipe_id);
+}
+
 /// Stores the checkpoint within a transaction that the caller commits.
 template <typename Transaction>
 void move_checkpoint(Transaction& write, std::string_view pipe_id, const Checkpoint& checkpoint) {
@@ -25,10 +36,12 @@ void move_checkpoint(Transaction& write, std::string_view pipe_id, const Checkpo
         }
     }
     write.run(
-        "INSERT INTO checkpoints (pipe_id, position, next_version, next_batch) VALUES (?, ?, ?, ?)"
+        "INSERT INTO checkpoints (pipe_id, position, next_version, next_batch, anchor) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (pipe_id) DO UPDATE SET position = excluded.position,"
-        " next_version = excluded.next_version, next_batch = excluded.next_batch",
-        pipe_id, checkpoint.position.to_string(), checkpoint.next_version, checkpoint.next_batch);
+        " next_version = excluded.next_version, next_batch = excluded.next_batch, anchor = excluded.anchor",
+        pipe_id, checkpoint.position.to_string(), checkpoint.next_version, checkpoint.next_batch,
+        checkpoint.anchor.to_string());
+    end_repair(write, pipe_id, checkpoint.next_version);
 }
 
 RowCounts total(const BatchStats& stats) {
@@ -58,7 +71,8 @@ uint64_t Catalog::first_version(std::string_view pipe_id) const {
 
 void Catalog::put_start_position(std::string_view pipe_id, const Position& position) {
     Write write(*this, "store the start position");
-    write.run_on(kNoPipe, "UPDATE pipes SET start_position = ? WHERE id = ?", position.to_string(), pipe_id);
+    write.run_on(kNoPipe, "UPDATE pipes SET start_position = ?, keeps_all_batches = 1 WHERE id = ?",
+                 position.to_string(), pipe_id);
     write.commit();
 }
 
@@ -110,11 +124,13 @@ std::optional<Checkpoint> Catalog::checkpoint(std::string_view pipe_id) const {
     // An open batch is replayed with the versions that it began with, whatever an intake has given out since.
     Statement row = read.prepare(
         "SELECT position, CASE WHEN EXISTS (SELECT 1 FROM intents AS i WHERE i.pipe_id = c.pipe_id)"
-        " THEN next_version ELSE max(next_version, version_floor) END, next_batch"
+        " THEN next_version ELSE max(next_version, version_floor) END, next_batch, anchor"
         " FROM checkpoints AS c JOIN pipes AS p ON p.id = c.pipe_id WHERE c.pipe_id = ?");
     if (!row.bind(pipe_id).step()) return std::nullopt;
-    return Checkpoint{
-        .position = Position::parse(row.text(0)), .next_version = row.number(1), .next_batch = row.number(2)};
+    return Checkpoint{.position = Position::parse(row.text(0)),
+                      .next_version = row.number(1),
+                      .next_batch = row.number(2),
+                      .anchor = LogAnchor::parse(row.text(3))};
 }
 
 void Catalog::put_intent(std::string_view pipe_id, const Intent& intent) {
@@ -157,13 +173,17 @@ void Catalog::commit_batch(std::string_view pipe_id, const Checkpoint& checkpoin
     RowCounts sum = total(stats);
     write.run(
         "INSERT INTO batches (pipe_id, batch, to_position, next_version, started_at, finished_at, blocks,"
-        " bytes, inserted, updated, deleted, adjusted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " bytes, inserted, updated, deleted, adjusted, anchor, first_version, tables_turn)"
+        " SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, tables_turn FROM pipes WHERE id = ?1",
         pipe_id, batch, checkpoint.position.to_string(), checkpoint.next_version, stats.started_at,
-        stats.finished_at, stats.blocks, stats.bytes, sum.inserted, sum.updated, sum.deleted, sum.adjusted);
+        stats.finished_at, stats.blocks, stats.bytes, sum.inserted, sum.updated, sum.deleted, sum.adjusted,
+        checkpoint.anchor.to_string(), stats.first_version);
+    write.mark_targets(pipe_id, stats.marks);
     write.run(
         "DELETE FROM batches WHERE pipe_id = ?1 AND batch <= (SELECT batch FROM batches WHERE pipe_id = ?1"
         " ORDER BY batch DESC LIMIT 1 OFFSET ?2)",
         pipe_id, kKeptBatches);
+    if (write.changes() != 0) write.run("UPDATE pipes SET keeps_all_batches = 0 WHERE id = ?", pipe_id);
     {
         Statement add = write.prepare(
             "UPDATE tables SET inserted = inserted + ?, updated = updated + ?, deleted = deleted + ?,"
@@ -182,7 +202,7 @@ std::vector<BatchRecord> Catalog::batches(std::string_view pipe_id, uint64_t lim
     Read read(*this, "list the batches");
     Statement row = read.prepare(
         "SELECT batch, to_position, next_version, started_at, finished_at, blocks, bytes, inserted, updated,"
-        " deleted, adjusted FROM batches WHERE pipe_id = ? ORDER BY batch DESC LIMIT ?");
+        " deleted, adjusted, anchor FROM batches WHERE pipe_id = ? ORDER BY batch DESC LIMIT ?");
     std::vector<BatchRecord> list;
     row.bind(pipe_id, limit);
     while (row.step()) {
@@ -196,7 +216,8 @@ std::vector<BatchRecord> Catalog::batches(std::string_view pipe_id, uint64_t lim
                         .counts = {.inserted = row.number(7),
                                    .updated = row.number(8),
                                    .deleted = row.number(9),
-                                   .adjusted = row.number(10)}});
+                                   .adjusted = row.number(10)},
+                        .anchor = LogAnchor::parse(row.text(11))});
     }
     return list;
 }

@@ -25,8 +25,8 @@ constexpr const char* kInsertSchema =
 constexpr const char* kInsertTable =
     "INSERT INTO tables (pipe_id, table_index, target_table, load_state, exact_position, joined_position,"
     " target_uuid, mapping, snapshot_version, rows_loaded, inserted, updated, deleted, adjusted,"
-    " stop_reason, stop_position, stopped_from, stopped_at, load_table, load_uuid)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    " stop_reason, stop_position, stopped_from, stopped_at, last_block, incomplete, load_table, load_uuid)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 void insert_tables(Statement&& insert, std::string_view pipe_id, const std::vector<TableRecord>& tables) {
     for (const TableRecord& table : tables) {
@@ -34,8 +34,8 @@ void insert_tables(Statement&& insert, std::string_view pipe_id, const std::vect
                    table.exact_position.to_string(), table.joined_position.to_string(), table.target_uuid,
                    table.mapping_json, table.snapshot_version, table.rows_loaded, table.counts.inserted,
                    table.counts.updated, table.counts.deleted, table.counts.adjusted, table.stop_reason,
-                   table.stop_position, table.stopped_from, table.stopped_at, table.load_table,
-                   table.load_uuid);
+                   table.stop_position, table.stopped_from, table.stopped_at, table.last_block,
+                   table.incomplete, table.load_table, table.load_uuid);
     }
 }
 
@@ -64,7 +64,8 @@ std::vector<TableRecord> Catalog::tables(std::string_view pipe_id) const {
     Statement row = read.prepare(
         "SELECT table_index, target_table, load_state, exact_position, snapshot_version, rows_loaded,"
         " inserted, updated, deleted, adjusted, joined_position, target_uuid, mapping,"
-        " stop_reason, stop_position, stopped_from, stopped_at, load_table, load_uuid FROM tables"
+        " stop_reason, stop_position, stopped_from, stopped_at, last_block, incomplete, load_table, load_uuid"
+        " FROM tables"
         " WHERE pipe_id = ? ORDER BY table_index");
     std::vector<TableRecord> list;
     row.bind(pipe_id);
@@ -76,9 +77,11 @@ std::vector<TableRecord> Catalog::tables(std::string_view pipe_id) const {
                         .exact_position = Position::parse(row.text(3)),
                         .joined_position = Position::parse(row.text(10)),
                         .target_uuid = row.text(11),
+                        .last_block = row.integer(17),
+                        .incomplete = row.integer(18) != 0,
                         .snapshot_version = row.number(4),
-                        .load_table = row.text(17),
-                        .load_uuid = row.text(18),
+                        .load_table = row.text(19),
+                        .load_uuid = row.text(20),
                         .rows_loaded = row.number(5),
                         .counts = {.inserted = row.number(6),
                                    .updated = row.number(7),

@@ -269,7 +269,6 @@ TEST_F(CatalogTest, versions_of_a_load_are_above_all_that_were_given_out_and_bel
 
 TEST_F(CatalogTest, a_load_table_is_known_until_the_load_ends) {
     catalog_->put_load_table(kPipe, 1, "orders_load_1");
-    EXPECT_FALSE(catalog_->tables(kPipe).at(1).is_target(""));
     catalog_->put_load_table(kPipe, 1, "orders_load_1", "u-2");
     catalog_->put_target_uuid(kPipe, 1, "u-1");
     open();
@@ -374,7 +373,9 @@ TEST_F(CatalogTest, a_batch_is_intended_then_committed) {
                      .tables = {{0, {10, 20, 5, 1}}, {1, {15, 0, 0, 0}}}};
     std::string line = error_line([&] { catalog_->commit_batch(kPipe, {gtids("1-9"), 150, 9}, stats); });
     EXPECT_NE(line.find("batch 8 is not the intended batch 7"), std::string::npos) << line;
-    catalog_->commit_batch(kPipe, {gtids("1-9"), 150, 8}, stats);
+    const LogAnchor anchor{"server", "binlog.000003", 1, 200, 300, 2};
+    catalog_->commit_batch(kPipe, {gtids("1-9"), 150, 8, anchor}, stats);
+    EXPECT_EQ(catalog_->checkpoint(kPipe), (Checkpoint{gtids("1-9"), 150, 8, anchor}));
     catalog_->commit_batch(kPipe, {gtids("1-10"), 151, 9}, {.tables = {{0, {1, 0, 0, 0}}}});
     open();
     EXPECT_EQ(catalog_->checkpoint(kPipe), (Checkpoint{gtids("1-10"), 151, 9}));
@@ -385,6 +386,8 @@ TEST_F(CatalogTest, a_batch_is_intended_then_committed) {
     EXPECT_EQ(batches[1].batch, 7u);
     EXPECT_EQ(batches[1].to, gtids("1-9"));
     EXPECT_EQ(batches[1].next_version, 150u);
+    EXPECT_EQ(batches[1].anchor, anchor);
+    EXPECT_TRUE(batches[0].anchor.none());
     EXPECT_EQ(batches[1].started_at, 5);
     EXPECT_EQ(batches[1].finished_at, 9);
     EXPECT_EQ(batches[1].blocks, 2u);

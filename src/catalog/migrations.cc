@@ -185,6 +185,48 @@ INSERT INTO specs SELECT id, spec FROM pipes;
 ALTER TABLE pipes DROP COLUMN spec;
 )sql";
 
+// What proves the place of a checkpoint in the source's log: LogAnchor::to_string().
+constexpr const char* kVersion5 = R"sql(
+ALTER TABLE checkpoints ADD COLUMN anchor TEXT NOT NULL DEFAULT '';
+ALTER TABLE batches ADD COLUMN anchor TEXT NOT NULL DEFAULT '';
+)sql";
+
+// What a pipe knows of its destination (pipe/destination_check.h). `turn` grows with every change of a pipe's
+// checkpoint or tables, `tables_turn` is the turn of the last change that versions depend on.
+constexpr const char* kVersion6 = R"sql(
+ALTER TABLE pipes ADD COLUMN ledger_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE pipes ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE pipes ADD COLUMN tables_turn INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE pipes ADD COLUMN destination_life INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE pipes ADD COLUMN repair_until INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE pipes ADD COLUMN repair_salt TEXT NOT NULL DEFAULT '';
+ALTER TABLE pipes ADD COLUMN keeps_all_batches INTEGER NOT NULL DEFAULT 0;  -- since start_position
+ALTER TABLE tables ADD COLUMN last_block INTEGER NOT NULL DEFAULT -1;
+ALTER TABLE tables ADD COLUMN incomplete INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE batches ADD COLUMN first_version INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE batches ADD COLUMN tables_turn INTEGER NOT NULL DEFAULT -1;
+CREATE TRIGGER turn_of_new_checkpoint AFTER INSERT ON checkpoints BEGIN
+    UPDATE pipes SET turn = turn + 1 WHERE id = new.pipe_id;
+END;
+CREATE TRIGGER turn_of_checkpoint AFTER UPDATE ON checkpoints BEGIN
+    UPDATE pipes SET turn = turn + 1 WHERE id = new.pipe_id;
+END;
+CREATE TRIGGER turn_of_new_table AFTER INSERT ON tables BEGIN
+    UPDATE pipes SET turn = turn + 1, tables_turn = turn + 1 WHERE id = new.pipe_id;
+END;
+CREATE TRIGGER turn_of_old_table AFTER DELETE ON tables BEGIN
+    UPDATE pipes SET turn = turn + 1, tables_turn = turn + 1 WHERE id = old.pipe_id;
+END;
+CREATE TRIGGER turn_of_table AFTER UPDATE OF pipe_id, table_index, load_state, snapshot_version, stop_reason,
+    stopped_from, exact_position, joined_position ON tables BEGIN
+    UPDATE pipes SET turn = turn + 1, tables_turn = turn + 1 WHERE id = new.pipe_id;
+END;
+CREATE TRIGGER turn_of_source AFTER UPDATE OF source_identity, version_floor ON pipes
+    WHEN new.source_identity <> old.source_identity OR new.version_floor <> old.version_floor BEGIN
+    UPDATE pipes SET turn = turn + 1, tables_turn = turn + 1 WHERE id = new.id;
+END;
+)sql";
+
 // A version for each partition of a load; tables that a load is written to. Intakes that were under way have
 // given out nothing yet, or have their first version above the one of all their loads.
 constexpr const char* kVersion7 = R"sql(
@@ -201,7 +243,8 @@ UPDATE pipes SET first_version = coalesce(
 WHERE parent_id IS NOT NULL;
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion7};
+constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3, kVersion4,
+                                       kVersion5, kVersion6, kVersion7};
 
 /// The file's version; 0 for an empty file. Only reads.
 int64_t check_file(Database& database, int64_t known) {

@@ -1,8 +1,5 @@
 #include "catalog/position_merge.h"
 
-#include <string>
-#include <string_view>
-
 #include "base/error.h"
 
 namespace penstock {
@@ -16,28 +13,12 @@ GtidSet merge_sets(GtidSet all, const GtidSet& more) {
     return all;
 }
 
-/// Takes each domain's GTID from the position that is further there. The text form is the only list of them.
-MariadbGtidPos merge_domains(const MariadbGtidPos& a, const MariadbGtidPos& b) {
-    std::string more = b.to_string();
-    MariadbGtidPos result = a;
-    std::string_view rest = more;
-    while (!rest.empty()) {
-        size_t comma = rest.find(',');
-        std::string_view one = rest.substr(0, comma);
-        MariadbGtidPos domain = MariadbGtidPos::parse(one);
-        if (!result.contains(domain)) {
-            MariadbGtid gtid;
-            size_t dash = one.find('-');
-            size_t dash2 = one.find('-', dash + 1);
-            gtid.domain = static_cast<uint32_t>(std::stoul(std::string(one.substr(0, dash))));
-            gtid.server_id =
-                static_cast<uint32_t>(std::stoul(std::string(one.substr(dash + 1, dash2 - dash - 1))));
-            gtid.sequence = std::stoull(std::string(one.substr(dash2 + 1)));
-            result.advance(gtid);
-        }
-        rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
+/// Takes each domain's GTID from the position that is further there.
+MariadbGtidPos merge_domains(MariadbGtidPos all, const MariadbGtidPos& more) {
+    for (const auto& [domain, gtid] : more.last()) {
+        if (!all.contains(gtid)) all.advance(gtid);
     }
-    return result;
+    return all;
 }
 
 }  // namespace
@@ -45,6 +26,12 @@ MariadbGtidPos merge_domains(const MariadbGtidPos& a, const MariadbGtidPos& b) {
 Position merge_positions(const Position& a, const Position& b) {
     if (a.none()) return b;
     if (b.none()) return a;
+    if (a.comparable_by_place(b)) {
+        // Of one log: what is later there holds all that is before it.
+        Position later = a.reached(b) ? a : b;
+        if (later.mysql() != nullptr) *later.mysql() = merge_sets(*a.mysql(), *b.mysql());
+        return later;
+    }
     if (a.mysql() != nullptr && b.mysql() != nullptr) return Position(merge_sets(*a.mysql(), *b.mysql()));
     if (a.mariadb() != nullptr && b.mariadb() != nullptr) {
         return Position(merge_domains(*a.mariadb(), *b.mariadb()));

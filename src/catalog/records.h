@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "model/log_anchor.h"
 #include "model/position.h"
 #include "model/table_schema.h"
 
@@ -90,9 +91,11 @@ struct TableRecord {
     std::string target_table{};
     std::string mapping_json{};  ///< its mapping as in the pipe's description, target_table included
     LoadState load_state = LoadState::kPending;
-    Position exact_position{};      ///< changes at or before it are in the load already; none: not exact
-    Position joined_position{};     ///< nothing of the log at or before it concerns the table; none: all does
-    std::string target_uuid{};      ///< of the ClickHouse table made for a resync; else empty
+    Position exact_position{};   ///< changes at or before it are in the load already; none: not exact
+    Position joined_position{};  ///< nothing of the log at or before it concerns the table; none: all does
+    std::string target_uuid{};   ///< of the ClickHouse table that holds its rows; empty: not known
+    int64_t last_block = -1;     ///< the newest block of rows seen in it (TargetState); -1: none, not known
+    bool incomplete = false;     ///< rows up to Repair::until may be missing from its target
     uint64_t snapshot_version = 0;  ///< the lowest of the load's partitions
     /// The table that the load under way writes to instead of the target, whose place it takes at the end; or
     /// one that is still to be dropped. Empty: none.
@@ -111,11 +114,36 @@ struct TableRecord {
     /// The ClickHouse table of this UUID is the target: at the end of a load it is replaced before that is
     /// stored.
     bool is_target(const std::string& uuid) const {
-        return uuid == target_uuid || (!load_uuid.empty() && uuid == load_uuid);
+        return !uuid.empty() && (uuid == target_uuid || uuid == load_uuid);
     }
     bool stopped() const { return !stop_reason.empty(); }
     /// Stopped before all its rows were loaded.
     bool stopped_in_load() const { return stopped() && load_state != LoadState::kLoaded; }
+};
+
+/// What was seen of a table's target when all that was sent to it was acknowledged.
+struct TargetMark {
+    uint32_t table_index = 0;
+    std::string uuid{};
+    int64_t last_block = -1;  ///< see TargetState
+    bool operator==(const TargetMark&) const = default;
+};
+
+/// Versions that were sent to the destination before, and that the log gives once more. A table that is not
+/// `incomplete` has them all; in one that is, each row is looked for before it is sent again.
+struct Repair {
+    uint64_t until = 0;  ///< 0: nothing is repaired
+    std::string salt{};  ///< makes the tokens of its blocks others than those of the first time
+};
+
+/// What a pipe, or intake, knows of itself and its destination, so that each can tell when the other was put
+/// back to an older state.
+struct DestinationRecord {
+    std::string ledger_id{};   ///< under which the destination's ledger has it
+    uint64_t turn = 0;         ///< grows with every change of the checkpoint or the tables
+    uint64_t tables_turn = 0;  ///< the turn of the last change that the versions of the log depend on
+    int64_t life = 0;          ///< when the server that was last spoken to had started; Unix seconds, 0: none
+    Repair repair{};
 };
 
 /// A table that leaves the flow: see TableRecord.
@@ -163,6 +191,7 @@ struct Checkpoint {
     Position position{};
     uint64_t next_version = 0;
     uint64_t next_batch = 0;
+    LogAnchor anchor{};  ///< of the position; none: the log has not been read from a proved place yet
     bool operator==(const Checkpoint&) const = default;
 };
 
@@ -192,6 +221,8 @@ struct BatchStats {
     uint64_t bytes = 0;  ///< of the blocks before compression
     std::vector<TableBatchCounts> tables{};
     std::vector<AdjustedColumn> adjusted_columns{};  ///< of all its tables
+    uint64_t first_version = 0;                      ///< of the batch
+    std::vector<TargetMark> marks{};                 ///< of the targets that it wrote to
 };
 
 /// A finished batch as listed: the newest Catalog::kKeptBatches are kept.
@@ -202,6 +233,7 @@ struct BatchRecord {
     int64_t started_at = 0, finished_at = 0;
     uint64_t blocks = 0, bytes = 0;
     RowCounts counts{};  ///< the sum over its tables
+    LogAnchor anchor{};  ///< of the checkpoint
 };
 
 }  // namespace penstock

@@ -49,6 +49,14 @@ class Catalog::Write : public Read {
                 pipe_id, column.table_index, column.column, column.values);
         }
     }
+    void mark_targets(std::string_view pipe_id, const std::vector<TargetMark>& marks) {
+        for (const TargetMark& mark : marks) {
+            run_on("the catalog has no such table",
+                   "UPDATE tables SET last_block = ?, target_uuid = iif(?2 = '', target_uuid, ?2)"
+                   " WHERE pipe_id = ? AND table_index = ?",
+                   mark.last_block, mark.uuid, pipe_id, mark.table_index);
+        }
+    }
     int64_t changes() const { return database_.changes(); }
     [[noreturn]] void fail(const std::string& message) const { database_.fail(message); }
     int64_t now() const { return options_.now(); }

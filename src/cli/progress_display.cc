@@ -77,6 +77,8 @@ std::string ProgressDisplay::text_line(double seconds) {
     if (p.adjusted != 0) line += fmt::format("  {} values adjusted", grouped(p.adjusted));
     if (std::string trouble = p.trouble(); !trouble.empty()) {
         line += "  waiting: " + trouble;
+    } else if (std::string late = p.source_trouble(); !late.empty()) {
+        line += "  " + late;
     } else if (std::string stopped = p.stopped_tables(); !stopped.empty()) {
         line += "  " + stopped;
     }

@@ -1,6 +1,7 @@
 #include "decode/binlog_event.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <zlib.h>
 
@@ -10,6 +11,7 @@
 #include "decode/event_types.h"
 #include "decode/row_fragments.h"
 #include "decode/transaction_payload.h"
+#include "model/log_anchor.h"
 
 namespace penstock {
 
@@ -162,6 +164,7 @@ EventParser::~EventParser() = default;
 
 Event EventParser::parse(ByteSpan packet) {
     ByteReader body = open(packet);
+    header_.digest = event_digest(packet, checksums_);
     if (header_.type == kTransactionPayloadEvent) {
         refuse(header_, "a compressed transaction cannot be read here",
                "SET GLOBAL binlog_transaction_compression=OFF at the source, then resync the pipe");
@@ -211,6 +214,7 @@ void EventParser::join(ByteReader fragment, const Take& take) {
 
 void EventParser::parse_all(ByteSpan packet, const Take& take) {
     ByteReader body = open(packet);
+    header_.digest = event_digest(packet, checksums_);
     if (header_.type == kMariadbPartialRowDataEvent) return join(body, take);
     if (fragments_ != nullptr && fragments_->open() && header_.type != kHeartbeatEvent) {
         refuse(header_, "event type " + std::to_string(header_.type) + " inside a group of fragments",
@@ -222,6 +226,7 @@ void EventParser::parse_all(ByteSpan packet, const Take& take) {
         return;
     }
     uint32_t end_of_payload = header_.log_pos;
+    uint64_t digest = header_.digest;
     if (payload_ == nullptr) payload_ = std::make_unique<TransactionPayload>();
     payload_->open(body);
     bool checksums = checksums_;
@@ -239,6 +244,7 @@ void EventParser::parse_all(ByteSpan packet, const Take& take) {
                        kDamagedHint);
             }
             header_.log_pos = end_of_payload;
+            header_.digest = std::exchange(digest, 0);
             parse_body(inner_body, event_);
             take(event_);
         } catch (...) {

@@ -25,6 +25,7 @@ struct EventHeader {
     uint32_t size = 0;
     uint32_t log_pos = 0;  ///< of the event's end, modulo 2^32; 0 for artificial events
     uint16_t flags = 0;
+    uint64_t digest = 0;  ///< event_digest of the packet; 0 for all but the first event of a packet
 
     static constexpr uint16_t kArtificial = 0x20;
     static constexpr uint16_t kIgnorable = 0x80;

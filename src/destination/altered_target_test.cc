@@ -277,7 +277,7 @@ TEST_F(AlteredTargetTest, EveryPairOfTypesIsExactOrRefused) {
         }
     }
     EXPECT_GT(exact, 300u);
-    // The bits are the same there, only what is shown of them is not: see look_for_alterations.
+    // The bits are the same there, only what is shown of them is not: see look_at_altered.
     EXPECT_EQ(taken_for_the_same,
               (std::vector<std::string>{
                   "UInt8 into Bool", "DateTime64(6, 'UTC') into DateTime64(6, 'Asia/Tokyo')",

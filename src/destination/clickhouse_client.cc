@@ -352,6 +352,7 @@ void ClickHouseClient::perform(Transfer& transfer) {
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
+    denied_ = false;
     CURLcode code = curl_easy_perform(curl);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, nullptr);
     if (transfer.thrown) std::rethrow_exception(transfer.thrown);
@@ -359,6 +360,8 @@ void ClickHouseClient::perform(Transfer& transfer) {
     std::string_view text = as_text(transfer.answer.span());
     if (transfer.failed()) {
         int number = transfer.exception_code != 0 ? transfer.exception_code : exception_code(text);
+        constexpr int kAccessDenied = 497;
+        denied_ = number == kAccessDenied;
         throw failure_error(transfer.operation, endpoint_.url,
                             {static_cast<int>(transfer.status), number, text});
     }

@@ -82,6 +82,8 @@ class ClickHouseClient {
     ClickHouseClient& operator=(ClickHouseClient&&) noexcept;
 
     const ClickHouseEndpoint& endpoint() const { return endpoint_; }
+    /// The last request was refused because the user lacks a privilege.
+    bool was_denied() const { return denied_; }
 
     /// Runs one statement and returns what it printed, without the last newline. The answer is complete:
     /// the server holds it back until the statement has ended well.
@@ -113,6 +115,7 @@ class ClickHouseClient {
     ClickHouseEndpoint endpoint_;
     std::stop_token abort_;
     std::unique_ptr<Handle> handle_;
+    bool denied_ = false;
 };
 
 }  // namespace penstock

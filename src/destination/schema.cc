@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "destination/query_rows.h"
 
 namespace penstock {
 
@@ -16,13 +17,7 @@ namespace {
 // costs some tens of bytes of memory.
 constexpr int kDeduplicationWindow = 10'000;
 
-// Of one query about many tables. A query is at most max_query_size (256 KB) long.
-constexpr size_t kTablesAtOnce = 1000;
-constexpr size_t kNameBytesAtOnce = 100'000;
-
-// See alteration_times. The server's clock is that of its files, which are no older than a second then.
-constexpr const char* kAlteredAt =
-    "if(metadata_modification_time > now() - 2, 0, toUnixTimestamp(metadata_modification_time))";
+constexpr size_t kTablesAtOnce = 1000;  // of one query about many tables
 
 // Rows that are marked as deleted leave only in CLEANUP merges (ClickHouse docs, "ReplacingMergeTree",
 // is_deleted). The first setting allows them, by OPTIMIZE ... FINAL CLEANUP too; the others make the server
@@ -73,41 +68,6 @@ std::string storage_sql(const TablePlan& plan, bool replicated, bool deduplicate
                        replicated ? "replicated_deduplication_window" : "non_replicated_deduplication_window",
                        replicated || deduplicates ? kDeduplicationWindow : 0,
                        plan.has_nullable_key() ? ", allow_nullable_key = 1" : "", cleanup);
-}
-
-/// What \c stands for, in TabSeparated output and in quoted names.
-char unescaped(char c) {
-    constexpr std::string_view kNames = "btnfr0";
-    constexpr std::string_view kMeant{"\b\t\n\f\r\0", 6};
-    size_t at = kNames.find(c);
-    return at == kNames.npos ? c : kMeant[at];
-}
-
-/// The fields of one line of TabSeparated output.
-std::vector<std::string> split_fields(std::string_view line) {
-    std::vector<std::string> fields(1);
-    for (size_t i = 0; i < line.size(); ++i) {
-        if (line[i] == '\t') {
-            fields.emplace_back();
-        } else if (line[i] == '\\' && i + 1 < line.size()) {
-            fields.back() += unescaped(line[++i]);
-        } else {
-            fields.back() += line[i];
-        }
-    }
-    return fields;
-}
-
-std::vector<std::vector<std::string>> query_rows(ClickHouseClient& client, const std::string& sql) {
-    std::string answer = client.query(sql + " FORMAT TabSeparated");
-    std::vector<std::vector<std::string>> rows;
-    std::string_view rest = answer;
-    while (!rest.empty()) {
-        size_t end = std::min(rest.find('\n'), rest.size());
-        rows.push_back(split_fields(rest.substr(0, end)));
-        rest.remove_prefix(std::min(end + 1, rest.size()));
-    }
-    return rows;
 }
 
 /// The column names of a sorting key as system.tables prints it; nothing when it holds an expression.
@@ -286,34 +246,18 @@ void create_table(ClickHouseClient& client, const TablePlan& plan, const TableOp
     client.query(create_table_sql(plan, client.endpoint().cluster, options), create_parameters(plan));
 }
 
-namespace {
-
-/// Calls `ask` with the names as a list of literals, no longer than a query may be.
-template <typename Ask>
-void in_pieces(const std::vector<std::string>& names, const Ask& ask) {
-    std::string list;
-    for (size_t i = 0; i < names.size(); ++i) {
-        list += (list.empty() ? "" : ", ") + quote_target_literal(names[i]);
-        if (list.size() < kNameBytesAtOnce && i + 1 < names.size()) continue;
-        ask(list);
-        list.clear();
-    }
-}
-
-}  // namespace
-
 std::map<std::string, ExistingTable> describe_tables(ClickHouseClient& client, const std::string& database,
                                                      const std::vector<std::string>& tables) {
     std::map<std::string, ExistingTable> found;
     const std::string of = quote_target_literal(database);
-    in_pieces(tables, [&](const std::string& names) {
+    for_names(tables, [&](const std::string& names) {
         for (auto& row :
              query_rows(client, fmt::format("SELECT name, engine, engine_full, sorting_key, "
-                                            "ifNull(toString(total_rows), ''), {} FROM system.tables "
-                                            "WHERE database = {} AND name IN ({})",
+                                            "ifNull(toString(total_rows), ''), toString(uuid), {} FROM "
+                                            "system.tables WHERE database = {} AND name IN ({})",
                                             kAlteredAt, of, names))) {
             ExistingTable& table = found[row.at(0)];
-            table = {row.at(1), row.at(2), row.at(3), {}, {}, std::stoll(row.at(5))};
+            table = {row.at(1), row.at(2), row.at(3), {}, {}, table_uuid(row.at(5)), std::stoll(row.at(6))};
             if (!row.at(4).empty()) table.rows = std::stoull(row.at(4));
         }
         for (auto& row : query_rows(client, fmt::format("SELECT table, name, type, default_kind FROM "
@@ -327,24 +271,10 @@ std::map<std::string, ExistingTable> describe_tables(ClickHouseClient& client, c
     return found;
 }
 
-std::map<std::string, int64_t> alteration_times(ClickHouseClient& client, const std::string& database,
-                                                const std::vector<std::string>& tables) {
-    std::map<std::string, int64_t> found;
-    in_pieces(tables, [&](const std::string& names) {
-        for (auto& row :
-             query_rows(client,
-                        fmt::format("SELECT name, {} FROM system.tables WHERE database = {} AND name IN ({})",
-                                    kAlteredAt, quote_target_literal(database), names))) {
-            found[row.at(0)] = std::stoll(row.at(1));
-        }
-    });
-    return found;
-}
-
 std::map<std::string, TableStorage> storage_of_tables(ClickHouseClient& client, const std::string& database,
                                                       const std::vector<std::string>& tables) {
     std::map<std::string, TableStorage> found;
-    in_pieces(tables, [&](const std::string& names) {
+    for_names(tables, [&](const std::string& names) {
         for (auto& row : query_rows(client, fmt::format("SELECT name, engine, engine_full FROM system.tables "
                                                         "WHERE database = {} AND name IN ({})",
                                                         quote_target_literal(database), names))) {
@@ -357,12 +287,12 @@ std::map<std::string, TableStorage> storage_of_tables(ClickHouseClient& client, 
 std::map<std::string, TableIdentity> identify_tables(ClickHouseClient& client, const std::string& database,
                                                      const std::vector<std::string>& tables) {
     std::map<std::string, TableIdentity> found;
-    in_pieces(tables, [&](const std::string& names) {
+    for_names(tables, [&](const std::string& names) {
         for (auto& row :
              query_rows(client, fmt::format("SELECT name, toString(uuid), comment FROM system.tables "
                                             "WHERE database = {} AND name IN ({})",
                                             quote_target_literal(database), names))) {
-            found[row.at(0)] = {row.at(1), row.at(2)};
+            found[row.at(0)] = {table_uuid(row.at(1)), row.at(2)};
         }
     });
     return found;

@@ -74,7 +74,8 @@ struct ExistingTable {
     std::string sorting_key;  ///< "a, `b c`"
     std::vector<ExistingColumn> columns;
     std::optional<uint64_t> rows{};  ///< where the server keeps count of them
-    int64_t altered_at = 0;          ///< as of alteration_times
+    std::string uuid{};              ///< as of TargetState
+    int64_t altered_at = 0;          ///< as of TargetState
 };
 /// Nothing when the table does not exist.
 std::optional<ExistingTable> describe_table(ClickHouseClient& client, const std::string& database,
@@ -84,10 +85,6 @@ std::optional<ExistingTable> describe_table(ClickHouseClient& client, const std:
 std::map<std::string, ExistingTable> describe_tables(ClickHouseClient& client, const std::string& database,
                                                      const std::vector<std::string>& tables);
 
-/// When the definitions of the tables that exist, by name, were changed last: the server's Unix seconds; 0
-/// when that is so new that another change would have the same time.
-std::map<std::string, int64_t> alteration_times(ClickHouseClient& client, const std::string& database,
-                                                const std::vector<std::string>& tables);
 struct TableStorage {
     std::string engine, engine_full;  ///< as of ExistingTable
 };

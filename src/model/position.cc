@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 
 #include "base/error.h"
 
@@ -196,8 +197,10 @@ void GtidSet::add(const GtidSet& other) {
 bool GtidSet::contains(const GtidSource& source, uint64_t gno) const {
     auto found = intervals_.find(source);
     if (found == intervals_.end()) return false;
-    return std::any_of(found->second.begin(), found->second.end(),
-                       [&](const Interval& i) { return i.first <= gno && gno <= i.last; });
+    const std::vector<Interval>& list = found->second;
+    const auto after = std::upper_bound(list.begin(), list.end(), gno,
+                                        [](uint64_t number, const Interval& i) { return number < i.first; });
+    return after != list.begin() && gno <= std::prev(after)->last;
 }
 
 bool GtidSet::contains(const GtidSet& other) const {
@@ -295,10 +298,7 @@ bool FilePosition::at_or_after(const FilePosition& other) const {
 Position Position::parse(std::string_view text) {
     if (text.empty()) return {};
     constexpr std::string_view kMysql = "mysql-gtid:", kMariadb = "mariadb-gtid:", kFile = "file:";
-    if (text.starts_with(kMysql)) return Position(GtidSet::parse(text.substr(kMysql.size())));
-    if (text.starts_with(kMariadb)) return Position(MariadbGtidPos::parse(text.substr(kMariadb.size())));
-    if (text.starts_with(kFile)) {
-        std::string_view rest = text.substr(kFile.size());
+    const auto file_position = [&](std::string_view rest) {
         size_t colon = rest.rfind(':');
         FilePosition position;
         if (colon == std::string_view::npos || colon == 0 ||
@@ -306,16 +306,42 @@ Position Position::parse(std::string_view text) {
             bad("file position", rest, text, "expected NAME:OFFSET");
         }
         position.file = std::string(rest.substr(0, colon));
-        return Position(std::move(position));
+        return position;
+    };
+    if (text.starts_with(kFile)) return Position(file_position(text.substr(kFile.size())));
+    const size_t at = text.find('@');
+    const std::string_view gtids = text.substr(0, at);
+    Position position;
+    if (gtids.starts_with(kMysql)) {
+        position = Position(GtidSet::parse(gtids.substr(kMysql.size())));
+    } else if (gtids.starts_with(kMariadb)) {
+        position = Position(MariadbGtidPos::parse(gtids.substr(kMariadb.size())));
+    } else {
+        bad("position", text, text, "expected mysql-gtid:SET, mariadb-gtid:POSITION or file:NAME:OFFSET");
     }
-    bad("position", text, text, "expected mysql-gtid:SET, mariadb-gtid:POSITION or file:NAME:OFFSET");
+    if (at == std::string_view::npos) return position;
+    const std::string_view place = text.substr(at + 1);
+    const size_t slash = place.find('/');
+    if (slash == std::string_view::npos || slash == 0)
+        bad("place", place, text, "expected SERVER/NAME:OFFSET");
+    position.place_ = {std::string(place.substr(0, slash)), file_position(place.substr(slash + 1))};
+    return position;
 }
 
 std::string Position::to_string() const {
-    if (const GtidSet* set = mysql()) return "mysql-gtid:" + set->to_string();
-    if (const MariadbGtidPos* pos = mariadb()) return "mariadb-gtid:" + pos->to_string();
     if (const FilePosition* pos = file()) return "file:" + pos->file + ':' + std::to_string(pos->offset);
-    return {};
+    if (none()) return {};
+    std::string text =
+        mysql() != nullptr ? "mysql-gtid:" + mysql()->to_string() : "mariadb-gtid:" + mariadb()->to_string();
+    if (place() != nullptr)
+        text += '@' + place_.server + '/' + place_.at.file + ':' + std::to_string(place_.at.offset);
+    return text;
+}
+
+void Position::set_place(std::string_view server, std::string_view file, uint64_t offset) {
+    place_.server.assign(server);  // in place: it is called at each commit
+    place_.at.file.assign(file);
+    place_.at.offset = offset;
 }
 
 bool Position::reached(const Position& other) const {
@@ -326,6 +352,7 @@ bool Position::reached(const Position& other) const {
                     "cannot compare '" + to_string() + "' with '" + other.to_string() + "'",
                     "The replication mechanism or the server's flavour changed; resync the pipe");
     }
+    if (comparable_by_place(other)) return place_.at.at_or_after(other.place_.at);
     if (mysql() != nullptr) return mysql()->contains(*other.mysql());
     if (mariadb() != nullptr) return mariadb()->contains(*other.mariadb());
     return file()->at_or_after(*other.file());

@@ -66,8 +66,10 @@ class MariadbGtidPos {
     std::string to_string() const;
 
     void advance(const MariadbGtid& gtid) { last_[gtid.domain] = gtid; }
+    void forget(uint32_t domain) { last_.erase(domain); }
     const std::map<uint32_t, MariadbGtid>& last() const { return last_; }
-    /// At or before this position, by sequence within its domain.
+    /// At or before this position, by sequence within its domain. That is the log's order only where the
+    /// server keeps to gtid_strict_mode: where the places are known, they decide (Position::reached).
     bool contains(const MariadbGtid& gtid) const;
     bool contains(const MariadbGtidPos& other) const;
     bool empty() const { return last_.empty(); }
@@ -87,8 +89,16 @@ struct FilePosition {
     bool operator==(const FilePosition&) const = default;
 };
 
-/// Where a pipe is. Text form, also stored in the catalog: "mysql-gtid:SET", "mariadb-gtid:POS",
-/// "file:NAME:OFFSET", "" for none.
+/// A place in the log of one server.
+struct LogPlace {
+    std::string server;  ///< ServerInfo::identity()
+    FilePosition at;
+    bool operator==(const LogPlace&) const = default;
+};
+
+/// Where a pipe is. GTIDs may know their place: everything before it in that server's log is in the position.
+/// Text form, also stored in the catalog: "mysql-gtid:SET", "mariadb-gtid:POS", both with or without
+/// "@SERVER/NAME:OFFSET", "file:NAME:OFFSET", "" for none.
 class Position {
   public:
     Position() = default;
@@ -100,7 +110,8 @@ class Position {
     std::string to_string() const;
 
     bool none() const { return std::holds_alternative<std::monostate>(value_); }
-    /// True when everything in `other` is in this position; both must be of one kind, else Error.
+    /// True when everything in `other` is in this position; both must be of one kind, else Error. Two places
+    /// of one server decide by the log's order, which numbers do not know; without them the numbers do.
     bool reached(const Position& other) const;
     GtidSet* mysql() { return std::get_if<GtidSet>(&value_); }
     MariadbGtidPos* mariadb() { return std::get_if<MariadbGtidPos>(&value_); }
@@ -108,9 +119,18 @@ class Position {
     const GtidSet* mysql() const { return std::get_if<GtidSet>(&value_); }
     const MariadbGtidPos* mariadb() const { return std::get_if<MariadbGtidPos>(&value_); }
     const FilePosition* file() const { return std::get_if<FilePosition>(&value_); }
+    const LogPlace* place() const { return place_.server.empty() ? nullptr : &place_; }
+    /// Of GTIDs; a file position is its own place.
+    void set_place(std::string_view server, std::string_view file, uint64_t offset);
+    void forget_place() { place_ = LogPlace(); }
+    /// Both know their place, in the log of one server.
+    bool comparable_by_place(const Position& other) const {
+        return place() != nullptr && place_.server == other.place_.server;
+    }
     bool operator==(const Position&) const = default;
 
   private:
+    LogPlace place_;
     std::variant<std::monostate, GtidSet, MariadbGtidPos, FilePosition> value_;
 };
 

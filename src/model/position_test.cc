@@ -175,5 +175,47 @@ TEST(PositionTest, ReachedComparesOneKindOnly) {
               std::string::npos);
 }
 
+TEST(PositionTest, APlaceIsPartOfTheText) {
+    for (std::string text : {std::string("mysql-gtid:") + kA + ":1-5@" + kA + "/binlog.000042:12884901888",
+                             std::string("mariadb-gtid:0-1-100,2-5-7@1-0/a:b.000001:4"),
+                             std::string("mariadb-gtid:@1-0/binlog.000001:330")}) {
+        EXPECT_EQ(Position::parse(text).to_string(), text);
+    }
+    EXPECT_EQ(Position::parse("mariadb-gtid:0-1-2@1-0/b.000003:40").place()->at,
+              (FilePosition{"b.000003", 40}));
+    EXPECT_EQ(Position::parse("mariadb-gtid:0-1-2").place(), nullptr);
+    for (const char* text : {"mariadb-gtid:0-1-2@", "mariadb-gtid:0-1-2@1-0", "mariadb-gtid:0-1-2@/b.1:4",
+                             "mariadb-gtid:0-1-2@1-0/b.000001", "mariadb-gtid:0-1-2@1-0/b.000001:x"}) {
+        EXPECT_NE(error_of([&] { Position::parse(text); }), "") << text;
+    }
+}
+
+TEST(PositionTest, OnOneServerTheLogsOrderDecides) {
+    // The later one of the log has the lower number.
+    const Position early = Position::parse("mariadb-gtid:0-1-100@1-0/b.000002:500");
+    const Position late = Position::parse("mariadb-gtid:0-2-7@1-0/b.000010:4");
+    EXPECT_TRUE(late.reached(early));
+    EXPECT_FALSE(early.reached(late));
+    // Of another server, or without a place, the numbers are all that is known.
+    const Position elsewhere = Position::parse("mariadb-gtid:0-1-100@2-0/b.000002:500");
+    EXPECT_FALSE(late.reached(elsewhere));
+    EXPECT_TRUE(elsewhere.reached(late));
+    EXPECT_FALSE(late.reached(Position::parse("mariadb-gtid:0-1-100")));
+    // MySQL: a commit can be seen before it is in gtid_executed, but not before it is in the log.
+    const Position seen = Position::parse(std::string("mysql-gtid:") + kA + ":1-5@s/b.000002:500");
+    EXPECT_FALSE(Position::parse(std::string("mysql-gtid:") + kA + ":1-5@s/b.000002:400").reached(seen));
+    EXPECT_TRUE(Position::parse(std::string("mysql-gtid:") + kA + ":1-5@s/b.000002:500").reached(seen));
+}
+
+TEST(GtidSetTest, FindsANumberAmongManyIntervals) {
+    const GtidSet set = GtidSet::parse(std::string(kA) + ":3-5:8:10-20");
+    const GtidSource source = GtidSource::parse_uuid(kA);
+    std::string found;
+    for (uint64_t gno = 1; gno <= 21; ++gno) {
+        if (set.contains(source, gno)) found += std::to_string(gno) + " ";
+    }
+    EXPECT_EQ(found, "3 4 5 8 10 11 12 13 14 15 16 17 18 19 20 ");
+}
+
 }  // namespace
 }  // namespace penstock

@@ -15,7 +15,8 @@ BlockWriter::BlockWriter(const ClickHouseEndpoint& endpoint, Compression compres
                          std::stop_token stop)
     : client_(endpoint), compressor_(compression), progress_(progress), stop_(std::move(stop)) {}
 
-void BlockWriter::write(const Block& block, const std::string& token, const TableForm* form) {
+void BlockWriter::write(const Block& block, const std::string& token, const TableForm* form,
+                        const std::function<bool()>& may_retry) {
     InsertStream request;
     request.database = block.plan->target_database;
     request.table = block.plan->target_table;
@@ -25,8 +26,12 @@ void BlockWriter::write(const Block& block, const std::string& token, const Tabl
     request.distinct_keys = block.distinct_keys;
 
     Backoff backoff(milliseconds(500), milliseconds(30'000));
-    while (true) {
+    for (bool first = true, refused = false;; first = false) {
         try {
+            if (!first && !may_retry()) {
+                refused = true;
+                throw Error(Disposition::kRetry, "insert", "the target has changed");
+            }
             // Encoded while it is sent, each time anew: the bytes are the same, and no copy is held.
             const Block* left = &block;
             NativeFrame frame(
@@ -37,7 +42,7 @@ void BlockWriter::write(const Block& block, const std::string& token, const Tabl
             return;
         } catch (Error& e) {
             e.at_table(request.database + "." + request.table);
-            if (e.disposition() != Disposition::kRetry) throw;
+            if (e.disposition() != Disposition::kRetry || refused) throw;
             milliseconds delay = backoff.next();
             progress_->set_trouble(e.what());
             spdlog::warn("{}; trying again in {} ms", e.what(), delay.count());

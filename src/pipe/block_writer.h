@@ -1,6 +1,7 @@
 #pragma once
 // One block into ClickHouse: encoded, compressed, inserted, tried again until it is in or a stop comes.
 
+#include <functional>
 #include <stop_token>
 #include <string>
 
@@ -22,8 +23,11 @@ class BlockWriter {
 
     /// Inserts the block under `token`, in the target's form (null: as planned): attempts that ClickHouse has
     /// seen already add nothing. Errors of kind kRetry are waited out, shown as trouble. Throws other errors
-    /// at once, and the last kRetry one when a stop is requested; the block may or may not be in then.
-    void write(const Block& block, const std::string& token, const TableForm* form = nullptr);
+    /// at once, and the last kRetry one when a stop is requested, or when `may_retry`, asked in front of each
+    /// attempt but the first, says no; the block may or may not be in then.
+    void write(
+        const Block& block, const std::string& token, const TableForm* form = nullptr,
+        const std::function<bool()>& may_retry = [] { return true; });
 
   private:
     ClickHouseClient client_;

@@ -15,9 +15,13 @@
 #include "batch/change_batcher.h"
 #include "pipe/batch_due.h"
 #include "pipe/chunk_applier.h"
+#include "pipe/destination_check.h"
+#include "pipe/pipe_check.h"
 #include "pipe/prepared_reader.h"
+#include "pipe/source_watch.h"
 #include "pipe/stopped_tables.h"
 #include "source/binlog_stream.h"
+#include "source/log_resume.h"
 
 namespace penstock {
 namespace {
@@ -26,21 +30,23 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 StreamPoint to_stream_point(const Checkpoint& c) {
-    return {c.position, c.next_version, c.next_batch};
+    return {c.position, c.next_version, c.next_batch, c.anchor};
 }
 
 /// One connection to the source, from the checkpoint on.
 class Session {
   public:
-    Session(PipeContext& context, const std::stop_token& stop, FlowSignals& signals)
+    Session(PipeContext& context, const std::stop_token& stop, FlowSignals& signals, WaitingPlace& waiting)
         : context_(context),
           stop_(stop),
           signals_(signals),
+          waiting_(waiting),
           pool_(2 * flow_block_bytes(context)),
           queue_(flow_block_bytes(context)) {}
 
     /// Returns on a stop; throws on any error, with both threads ended.
     void run() {
+        require_log(context_.spec);
         read_start();
         if (signals_.only_settle && !replay_) return;
         has_ended_ = is_end(start_.position);
@@ -49,8 +55,8 @@ class Session {
         // A heartbeat closes what is due when nothing else comes.
         BinlogStreamOptions options;
         options.heartbeat = std::clamp(interval() / 10, milliseconds(20), options.heartbeat);
-        BinlogStream stream =
-            BinlogStream::open(context_.spec.source, context_.source_info, start_.position, options);
+        BinlogStream stream = open_log(context_.spec.source, context_.source_info, start_.position,
+                                       start_.anchor, log_start_, options, stop_);
         if (signals_.acknowledged) signals_.acknowledged(start_.position);
         std::exception_ptr apply_error;
         std::stop_source reading;  // ends the reading side: a stop from outside or an error of the other side
@@ -95,6 +101,8 @@ class Session {
     /// Checkpoint, replay and the tables with what is loaded already.
     void read_start() {
         Catalog& catalog = *context_.catalog;
+        const bool settled = signals_.only_settle && !catalog.intent(context_.pipe_id);
+        if (!settled) reconcile_destination(context_);
         std::optional<Checkpoint> checkpoint = catalog.checkpoint(context_.pipe_id);
         if (!checkpoint) {
             throw Error(Disposition::kFailPipe, "follow changes", "the pipe has no checkpoint",
@@ -104,7 +112,8 @@ class Session {
         MysqlConnection connection = MysqlConnection::open(context_.spec.source);
         context_.source_info = read_server_info(connection);
         const bool same_server = is_same_server(catalog);
-        check_position_available(connection, context_.source_info, start_.position);
+        log_start_ =
+            plan_log_start(connection, context_.source_info, start_.position, start_.anchor, same_server);
         if (!same_server) take_over_server(catalog);
         if (std::optional<Intent> intent = catalog.intent(context_.pipe_id)) {
             replay_ = Replay{intent->last_version, intent->block_bytes};
@@ -145,6 +154,7 @@ class Session {
     void take_over_server(Catalog& catalog) {
         spdlog::warn("the source is another server now: {}", context_.source_info.identity());
         if (std::optional<Intent> intent = catalog.intent(context_.pipe_id)) {
+            stop_half_inserted_tables(context_, *intent);
             start_.next_version = intent->last_version + 1;
             start_.next_batch = intent->batch + 1;
             catalog.commit_batch(context_.pipe_id,
@@ -155,8 +165,13 @@ class Session {
 
     void read_changes(BinlogStream& stream, const std::stop_token& stop) {
         EventParser parser;
+        if (!log_start_.by_anchor) {
+            start_.anchor = LogAnchor();
+            start_.position.forget_place();
+        }
         ChangeBatcher batcher(std::move(tables_), start_, flow_block_bytes(context_), replay_,
                               context_.source_info.lower_case_table_names != 0, &pool_);
+        keep_places(batcher, stream);
         BatchClock clock(Clock::now());
         bool queue_open = true;
         const EventParser::Take take_event = [&](const Event& event) {
@@ -164,8 +179,10 @@ class Session {
             batcher.feed(event, parser.header());
             if (std::holds_alternative<GtidEvent>(event) || std::holds_alternative<MariadbGtidEvent>(event))
                 return;  // as it was after the commit before
+            if (!batcher.keeps_places()) keep_places(batcher, stream);
             if (batcher.wanted()) queue_open = read_prepared(batcher, stop) && queue_open;
             const bool pause = std::holds_alternative<HeartbeatEvent>(event);
+            tell_place(pause && batcher.keeps_places(), stream);
             const bool close = should_close(batcher, clock, pause);
             // What ClickHouse is still taking holds back the batch; the flow ends with its next pause then.
             if (pause && under_way_ == 0) clock.pause(Clock::now());
@@ -183,15 +200,36 @@ class Session {
         }
     }
 
+    /// To the watch; throws when that has found out that the stream waits in vain.
+    void tell_place(bool waits, const BinlogStream& stream) {
+        if (waits) {
+            if (waiting_.take_misled()) {
+                throw Error(Disposition::kRetry, "read the log of " + stream.address(),
+                            "its log goes on, and nothing of it comes");
+            }
+            waiting_.wait_at(stream.log_position());
+        } else if (waits_) {
+            waiting_.go_on();
+        }
+        waits_ = waits;
+    }
+
+    /// As soon as the stream's places say what lies before them.
+    void keep_places(ChangeBatcher& batcher, const BinlogStream& stream) const {
+        const std::optional<FilePosition>& passed = log_start_.log_end;
+        const bool exact = log_start_.by_anchor || start_.position.file() != nullptr ||
+                           (passed && stream.offsets_certain() && stream.log_position().at_or_after(*passed));
+        if (exact && batcher.at_commit_edge()) batcher.keep_places(context_.source_info.identity());
+    }
+
     /// The last event lies before `position`. To find a GTID position MariaDB reads a log file from its
     /// beginning; it passes over the transactions that come before, not over the incidents.
     bool is_passed(const BinlogStream& stream, const Position& position) const {
-        if (position.mariadb() == nullptr) return false;
+        if (position.mariadb() == nullptr || log_start_.by_anchor) return false;
         MysqlConnection connection = MysqlConnection::open(context_.spec.source);
         std::optional<MariadbGtidPos> gtids = gtid_position_at(connection, stream.log_position());
         if (!gtids) return false;
-        const Position there(*std::move(gtids));
-        return position.reached(there) && !(position == there);
+        return position.mariadb()->contains(*gtids) && !(*position.mariadb() == *gtids);
     }
 
     /// What the pipes of the service may hold may have changed.
@@ -261,6 +299,11 @@ class Session {
 
     void apply_chunks() {
         ChunkApplier applier(context_, pool_, stop_);
+        apply_until_the_end(applier);
+        applier.finish();
+    }
+
+    void apply_until_the_end(ChunkApplier& applier) {
         while (std::optional<QueuedChunk> next = queue_.pop()) {
             const bool closes = next->chunk.closes;
             const Position to = next->chunk.to.position;
@@ -285,12 +328,15 @@ class Session {
     PipeContext& context_;
     std::stop_token stop_;
     FlowSignals& signals_;
+    WaitingPlace& waiting_;
     BlockPool pool_;
     ByteQueue<QueuedChunk> queue_;
     StreamPoint start_;
+    LogStart log_start_;
     std::optional<Replay> replay_;
     std::vector<MappedTable> tables_;
     size_t budget_seen_ = 0;
+    bool waits_ = false;                // waiting_ has a place
     bool ended_ = false;                // no table is left that flows, and all of before is handed over
     std::atomic<size_t> under_way_{0};  // chunks handed over and not applied yet
     std::atomic<bool> made_progress_{false}, has_ended_{false};
@@ -301,8 +347,13 @@ class Session {
 void follow_changes(PipeContext& context, std::stop_token stop, FlowSignals& signals) {
     ResourceBudget::Share share(context.budget);
     Backoff backoff(milliseconds(500), milliseconds(30'000));
+    WaitingPlace waiting;
+    std::optional<SourceWatch> watch;
+    if (!context.is_intake && !signals.only_settle)
+        watch.emplace(context.spec.source, *context.progress, waiting);
     while (!stop.stop_requested()) {
-        Session session(context, stop, signals);
+        waiting.go_on();
+        Session session(context, stop, signals, waiting);
         try {
             session.run();
             if (signals.only_settle || session.has_ended()) return;

@@ -1,5 +1,6 @@
 #include "pipe/chunk_applier.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstring>
@@ -7,15 +8,25 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
+
+#include <spdlog/spdlog.h>
 
 #include "batch/collapse.h"
 #include "destination/schema.h"
+#include "pipe/crash_point.h"
+#include "pipe/destination_check.h"
+#include "pipe/sent_rows.h"
 #include "pipe/stopped_tables.h"
 
 namespace penstock {
 namespace {
 
 constexpr size_t kWriters = 2;  // blocks of different tables under way at once
+
+// How often the ledger is looked at and written: a catalog that is older by less has lost nothing that the
+// log does not give again under the same versions.
+constexpr std::chrono::seconds kNotedFor{5};
 
 int64_t now_ms() {
     using namespace std::chrono;
@@ -38,7 +49,16 @@ std::string block_token(const std::string& pipe_id, const Chunk& chunk, const Bl
 }  // namespace
 
 ChunkApplier::ChunkApplier(PipeContext& context, BlockPool& pool, std::stop_token stop)
-    : context_(context), pool_(pool) {
+    : context_(context),
+      pool_(pool),
+      client_(context.destination),
+      watch_(context),
+      repair_(context.catalog->destination_record(context.pipe_id).repair) {
+    if (repair_.until != 0) {
+        for (const TableRecord& table : context.catalog->tables(context.pipe_id)) {
+            if (table.incomplete) incomplete_.insert(table.table_index);
+        }
+    }
     for (size_t i = 0; i < kWriters; ++i) {
         writers_.emplace_back(context.destination, context.compression, context.progress, stop);
     }
@@ -48,6 +68,7 @@ void ChunkApplier::apply(Chunk chunk, size_t block_bytes) {
     if (chunk.index == 0) {
         batch_started_ms_ = now_ms();
         batch_blocks_ = batch_bytes_ = 0;
+        batch_tables_.clear();
     }
     // Before the intent: a replay of what follows has to know where the tables stopped.
     if (!chunk.stops.empty()) {
@@ -73,7 +94,18 @@ void ChunkApplier::apply(Chunk chunk, size_t block_bytes) {
 }
 
 void ChunkApplier::insert_blocks(Chunk& chunk) {
-    views_.clear();
+    std::vector<const TablePlan*> plans;
+    for (const Block& block : chunk.blocks) {
+        batch_tables_.insert(block.plan->id);
+        plans.push_back(block.plan);
+    }
+    std::sort(plans.begin(), plans.end());
+    plans.erase(std::unique(plans.begin(), plans.end()), plans.end());
+    watch_.look_before(plans);
+    if (Clock::now() - owned_at_ >= kOwnedFor) {
+        require_ownership(context_, client_);
+        owned_at_ = Clock::now();
+    }
     std::atomic<size_t> next{0};
     std::mutex mutex;
     std::exception_ptr first_error;
@@ -81,9 +113,9 @@ void ChunkApplier::insert_blocks(Chunk& chunk) {
         try {
             for (size_t i; (i = next++) < chunk.blocks.size();) {
                 Block& block = chunk.blocks[i];
-                const std::string token = block_token(context_.pipe_id, chunk, block);
+                std::string token = block_token(context_.pipe_id, chunk, block);
                 collapse(block);
-                write(writer, block, token);
+                write(writer, block, std::move(token));
             }
         } catch (...) {
             std::lock_guard lock(mutex);
@@ -110,54 +142,38 @@ void ChunkApplier::insert_blocks(Chunk& chunk) {
 
 void ChunkApplier::collapse(Block& block) {
     const std::optional<std::vector<uint32_t>> kept = last_images(block);
-    if (!kept || has_views(*block.plan)) return;
+    if (!kept || watch_.has_views(*block.plan)) return;
     block.keep_rows(*kept);
     block.distinct_keys = true;
 }
 
-/// Asked anew for every chunk: a view may be made at any time.
-bool ChunkApplier::has_views(const TablePlan& plan) {
-    std::lock_guard lock(views_mutex_);
-    auto found = views_.find(plan.target_database);
-    if (found == views_.end()) {
-        ClickHouseClient client(context_.destination);
-        found = views_.emplace(plan.target_database, tables_with_views(client, plan.target_database)).first;
-    }
-    return found->second.contains(plan.target_table);
-}
-
 /// A target that was dropped, or altered so that it does not hold every value, concerns its table alone: the
 /// next attempt finds out and stops it.
-void ChunkApplier::write(BlockWriter& writer, const Block& block, const std::string& token) {
+void ChunkApplier::write(BlockWriter& writer, Block& block, std::string token) {
     if (context_.lost_targets.contains(block.plan->id)) return;
+    if (repair_.until != 0 && load_le<8>(block.version.data()) <= repair_.until) {
+        ClickHouseClient client(context_.destination);
+        leave_out_sent_rows(client, block, repair_.until, incomplete_.contains(block.plan->id));
+        if (block.rows == 0) return;
+        token += "/" + repair_.salt;
+    }
     try {
-        insert_in_form(context_.destination, *context_.forms, *block.plan,
-                       [&](const TableForm* form) { writer.write(block, token, form); });
+        insert_in_form(context_.destination, *context_.forms, *block.plan, [&](const TableForm* form) {
+            writer.write(block, token, form, [&] { return watch_.is_unchanged(*block.plan); });
+        });
     } catch (const UnfitTarget& target) {
         throw_for_next_attempt(target.why);
     }
-}
-
-/// Before the checkpoint says that the rows of these tables are in their targets.
-void ChunkApplier::look_at_targets_again(const std::vector<TableBatchCounts>& tables) {
-    std::vector<const TablePlan*> plans;
-    for (const TableBatchCounts& table : tables) {
-        if (!context_.lost_targets.contains(table.table_index))
-            plans.push_back(&context_.plans[table.table_index]);
-    }
-    try {
-        look_for_alterations(context_.destination, *context_.forms, plans);
-    } catch (const UnfitTarget& target) {
-        throw_for_next_attempt(target.why);
-    }
+    crash_after_block_if_asked();
 }
 
 void ChunkApplier::commit(const Chunk& chunk) {
-    Checkpoint checkpoint{chunk.to.position, chunk.to.next_version, chunk.to.next_batch};
+    Checkpoint checkpoint{chunk.to.position, chunk.to.next_version, chunk.to.next_batch, chunk.to.anchor};
     Progress& progress = *context_.progress;
     BatchStats stats;
     stats.started_at = batch_started_ms_;
     stats.finished_at = now_ms();
+    stats.first_version = chunk.first_version;
     stats.blocks = batch_blocks_;
     stats.bytes = batch_bytes_;
     RowCounts sum;
@@ -176,7 +192,13 @@ void ChunkApplier::commit(const Chunk& chunk) {
         sum.deleted += c.deleted;
         sum.adjusted += c.adjusted;
     }
-    look_at_targets_again(stats.tables);
+    if (!batch_tables_.empty()) {
+        try {
+            stats.marks = watch_.look_after({batch_tables_.begin(), batch_tables_.end()});
+        } catch (const UnfitTarget& target) {
+            throw_for_next_attempt(target.why);
+        }
+    }
     if (stats.tables.empty()) {
         context_.catalog->put_checkpoint(context_.pipe_id, checkpoint);  // only unmapped transactions
     } else {
@@ -189,6 +211,21 @@ void ChunkApplier::commit(const Chunk& chunk) {
     progress.adjusted += sum.adjusted;
     if (chunk.last_commit_time != 0) progress.last_commit_time = chunk.last_commit_time;
     progress.set_trouble({});
+    noted_ = noted_ && stats.tables.empty();
+    if (!noted_ && Clock::now() - noted_at_ >= kNotedFor) {
+        note_in_ledger(context_, client_);
+        owned_at_ = noted_at_ = Clock::now();
+        noted_ = true;
+    }
+}
+
+void ChunkApplier::finish() {
+    if (std::exchange(noted_, true)) return;
+    try {
+        note_in_ledger(context_, client_);
+    } catch (const Error& e) {
+        spdlog::warn("{}", e.what());
+    }
 }
 
 }  // namespace penstock

@@ -1,10 +1,8 @@
 #pragma once
 // Chunks into ClickHouse, exactly once: intent stored, blocks inserted, checkpoint moved.
 
+#include <chrono>
 #include <cstdint>
-#include <functional>
-#include <map>
-#include <mutex>
 #include <set>
 #include <stop_token>
 #include <string>
@@ -14,6 +12,7 @@
 #include "model/block_pool.h"
 #include "pipe/block_writer.h"
 #include "pipe/context.h"
+#include "pipe/target_watch.h"
 
 namespace penstock {
 
@@ -31,22 +30,28 @@ class ChunkApplier {
     /// Error when a block could not be inserted; nothing else is applied then and the batch is read again
     /// from the checkpoint.
     void apply(Chunk chunk, size_t block_bytes);
+    /// Nothing more comes for now: the destination's ledger gets the last checkpoint. Throws nothing.
+    void finish();
 
   private:
-    void write(BlockWriter& writer, const Block& block, const std::string& token);
-    void look_at_targets_again(const std::vector<TableBatchCounts>& tables);
+    void write(BlockWriter& writer, Block& block, std::string token);
     void insert_blocks(Chunk& chunk);
     void collapse(Block& block);
-    bool has_views(const TablePlan& plan);
     void commit(const Chunk& chunk);
 
     PipeContext& context_;
     BlockPool& pool_;
+    ClickHouseClient client_;  // between inserts
     std::vector<BlockWriter> writers_;
-    std::mutex views_mutex_;
-    std::map<std::string, std::set<std::string>> views_;  // by database, as they are during this chunk
+    TargetWatch watch_;
+    Repair repair_;
+    std::set<uint32_t> incomplete_;  // tables; see Repair
     int64_t batch_started_ms_ = 0;
     uint64_t batch_blocks_ = 0, batch_bytes_ = 0;
+    std::set<uint32_t> batch_tables_;  // that the batch wrote to
+    using Clock = std::chrono::steady_clock;
+    Clock::time_point owned_at_{}, noted_at_{};  // when the ledger was read and written last
+    bool noted_ = true;                          // it has the last checkpoint
 };
 
 }  // namespace penstock

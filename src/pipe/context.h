@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -32,6 +33,10 @@ struct PipeContext {
     ServerInfo source_info;
     std::vector<TablePlan> plans;     ///< by TablePlan::id
     std::set<uint32_t> lost_targets;  ///< by TablePlan::id: stopped, what is open for them goes nowhere
+    bool has_ledger = false;          ///< the destination has one: set by reconcile_destination, as the next
+    uint64_t ledger_epoch = 0;        ///< ours in it
+    /// Servers of the destination that reconcile_destination has asked, and TargetStates::life of each.
+    std::map<std::string, int64_t> server_lives;
     std::shared_ptr<TargetForms> forms = std::make_shared<TargetForms>();  ///< of the plans' targets
     Compression compression = Compression::kZstd;                          ///< of insert bodies
     Catalog* catalog = nullptr;

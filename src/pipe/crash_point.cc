@@ -1,5 +1,6 @@
 #include "pipe/crash_point.h"
 
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -8,15 +9,34 @@
 
 namespace penstock {
 
-void crash_if_asked(PipeState state) {
-    static const std::string asked = [] {
+namespace {
+
+struct Asked {
+    std::string place;
+    long number = 0;
+};
+
+const Asked& asked() {
+    static const Asked asked = [] {
         const char* value = std::getenv("PENSTOCK_CRASH_IN");
-        return std::string(value == nullptr ? "" : value);
+        const std::string text(value == nullptr ? "" : value);
+        const size_t colon = text.find(':');
+        return Asked{text.substr(0, colon),
+                     colon == text.npos ? 0 : std::strtol(text.c_str() + colon + 1, nullptr, 10)};
     }();
-    if (asked.empty()) return;
-    size_t colon = asked.find(':');
-    if (asked.substr(0, colon) != state_name(state)) return;
-    long delay = colon == asked.npos ? 0 : std::strtol(asked.c_str() + colon + 1, nullptr, 10);
+    return asked;
+}
+
+}  // namespace
+
+void crash_after_block_if_asked() {
+    static std::atomic<long> blocks{0};
+    if (asked().place == "block" && ++blocks >= asked().number) std::raise(SIGKILL);
+}
+
+void crash_if_asked(PipeState state) {
+    if (asked().place.empty() || asked().place != state_name(state)) return;
+    const long delay = asked().number;
     if (delay <= 0) std::raise(SIGKILL);
     std::thread([delay] {
         std::this_thread::sleep_for(std::chrono::milliseconds(delay));

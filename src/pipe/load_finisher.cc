@@ -4,6 +4,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "pipe/destination_check.h"
 #include "pipe/stopped_tables.h"
 
 namespace penstock {
@@ -12,6 +13,7 @@ namespace {
 // As many as one query counts; a table of that many rows does not wait for others.
 constexpr size_t kTablesAtOnce = 100;
 constexpr uint64_t kRowsAtOnce = 1'000'000;
+constexpr std::chrono::seconds kNotedFor{2};
 
 uint64_t rows_in(const std::vector<PartitionRecord>& partitions) {
     uint64_t rows = 0;
@@ -20,6 +22,14 @@ uint64_t rows_in(const std::vector<PartitionRecord>& partitions) {
 }
 
 }  // namespace
+
+void LoadFinisher::planned() {
+    std::lock_guard lock(mutex_);
+    const auto now = std::chrono::steady_clock::now();
+    if (now - noted_at_ < kNotedFor) return;
+    note_in_ledger(context_, client_);
+    noted_at_ = now;
+}
 
 void LoadFinisher::add(uint32_t table) {
     std::lock_guard lock(mutex_);
@@ -38,7 +48,12 @@ void LoadFinisher::check_added() {
     rows_ = 0;
     const std::vector<LoadedTable> tables = std::exchange(added_, {});
     const std::vector<WrongRows> wrong = find_wrong_rows(client_, tables);
-    for (size_t i = 0; i < tables.size(); ++i) settle(tables[i], wrong[i]);
+    std::vector<uint32_t> whole;
+    for (size_t i = 0; i < tables.size(); ++i) {
+        settle(tables[i], wrong[i]);
+        if (wrong[i].partitions.empty()) whole.push_back(tables[i].plan->id);
+    }
+    mark_targets(context_, whole);
 }
 
 void LoadFinisher::settle(const LoadedTable& table, const WrongRows& wrong) {

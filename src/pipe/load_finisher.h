@@ -1,6 +1,7 @@
 #pragma once
 // The end of the loads of ReplacingMergeTree targets.
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -19,6 +20,10 @@ class LoadFinisher {
     /// `context` outlives it.
     explicit LoadFinisher(PipeContext& context) : context_(context), client_(context.destination) {}
 
+    /// Any thread: versions have been given to a load. The destination's ledger is told, so that a data
+    /// directory of before is known for an old one (note_in_ledger); not each time where there are many
+    /// tables.
+    void planned();
     /// Any thread. It may be a while until the table is stored as loaded.
     void add(uint32_t table);
     /// When no thread adds any more: finishes what was added.
@@ -33,6 +38,7 @@ class LoadFinisher {
     ClickHouseClient client_;  // guarded by mutex_, as all below
     std::vector<LoadedTable> added_;
     uint64_t rows_ = 0;  // of those added
+    std::chrono::steady_clock::time_point noted_at_{};
     std::map<uint32_t, int> times_wrong_;
 };
 

@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 
 #include "destination/schema.h"
+#include "destination/versions.h"
 #include "pipe/each_target.h"
 #include "source/server_info.h"
 #include "source/table_definition.h"
@@ -28,32 +29,44 @@ std::vector<TablePlan> make_plans(const PipeSpec& spec, std::vector<TableSchema>
     return plans;
 }
 
-std::vector<std::string> require_source(const PipeSpec& spec) {
-    const std::vector<Prerequisite> items =
-        check_source(spec.source, spec.settings, spec.mappings, Listed::kProblems);
+namespace {
+
+/// Throws for the first item that failed.
+void require(const std::vector<Prerequisite>& items, Disposition disposition) {
     size_t failed = 0;
     const Prerequisite* first = nullptr;
     for (const Prerequisite& item : items) {
         if (item.state != Prerequisite::State::kFailed) continue;
         if (failed++ == 0) first = &item;
     }
-    if (first == nullptr) {
-        std::vector<std::string> warnings;
-        for (const Prerequisite& item : items) {
-            if (item.state != Prerequisite::State::kWarning) continue;
-            // Without the SQL that mends it, which may name the account: readers of the API see this too.
-            warnings.push_back(item.name + ": found " + item.found + ", needed " + item.needed);
-            spdlog::warn("{}", warnings.back());
-        }
-        return warnings;
-    }
+    if (first == nullptr) return;
     std::string message = first->found;  // of the connection: the error itself
     if (first->name != "connection")
         message = first->name + ": found " + first->found + ", needed " + first->needed;
     if (failed > 1) message += " (and " + std::to_string(failed - 1) + " more; penstock check lists them)";
-    Error error(first->may_pass ? Disposition::kRetry : Disposition::kUsage, "check the source", message,
+    Error error(first->may_pass ? Disposition::kRetry : disposition, "check the source", message,
                 first->fix_sql.empty() ? "" : "Fix: " + first->fix_sql);
     throw error.at_table(first->table);
+}
+
+}  // namespace
+
+std::vector<std::string> require_source(const PipeSpec& spec) {
+    const std::vector<Prerequisite> items =
+        check_source(spec.source, spec.settings, spec.mappings, Listed::kProblems);
+    require(items, Disposition::kUsage);
+    std::vector<std::string> warnings;
+    for (const Prerequisite& item : items) {
+        if (item.state != Prerequisite::State::kWarning) continue;
+        // Without the SQL that mends it, which may name the account: readers of the API see this too.
+        warnings.push_back(item.name + ": found " + item.found + ", needed " + item.needed);
+        spdlog::warn("{}", warnings.back());
+    }
+    return warnings;
+}
+
+void require_log(const PipeSpec& spec) {
+    require(check_log_source(spec.source, spec.settings, spec.mappings), Disposition::kFailPipe);
 }
 
 std::string with_warnings(const std::string& done, const std::vector<std::string>& warnings) {

@@ -21,6 +21,9 @@ std::vector<Prerequisite> check_pipe(const PipeSpec& spec, const std::optional<C
 /// that fixes it. Returns the warnings, one line each, which are in the log too.
 std::vector<std::string> require_source(const PipeSpec& spec);
 
+/// The same for what can have changed at a source since, before its log is opened again; kFailPipe.
+void require_log(const PipeSpec& spec);
+
 /// What was done, with the first kShownWarnings of what was found on the way and the number of the others:
 /// the reason of a transition, which is how a pipe's events tell of warnings.
 std::string with_warnings(const std::string& done, const std::vector<std::string>& warnings);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 
 #include <fmt/format.h>
@@ -14,6 +15,7 @@
 #include "pipe/load_target.h"
 #include "pipe/pipe_file.h"
 #include "pipe/pipe_setup.h"
+#include "pipe/stopped_tables.h"
 
 namespace penstock {
 namespace {
@@ -121,7 +123,27 @@ void carry_deleted_rows(ClickHouseClient& client, const TablePlan& plan, const s
     }
 }
 
-void exchange_some(const PipeContext& intake, const std::vector<std::string>& final_names,
+/// Stops the tables whose new target has been dropped: the old one stays. By TablePlan::id.
+std::set<uint32_t> stop_without_target(PipeContext& intake, const std::vector<std::string>& final_names,
+                                       const std::vector<TableRecord>& records,
+                                       const std::vector<const TablePlan*>& plans,
+                                       const std::map<std::string, TableIdentity>& found) {
+    std::set<uint32_t> lost;
+    std::vector<StoppedTable> stops;
+    for (const TablePlan* plan : plans) {
+        const TableRecord& record = records.at(plan->id);
+        if (record.stopped_in_load() || is_there(found, final_names.at(plan->id), record)) continue;
+        if (is_there(found, plan->target_table, record)) continue;
+        lost.insert(plan->id);
+        intake.catalog->reset_load(intake.pipe_id, plan->id);
+        stops.push_back({.table_index = plan->id,
+                         .reason = unfit_target_error(*plan, problem_with_target(nullptr, *plan)).what()});
+    }
+    if (!stops.empty()) stop_tables(intake, stops);
+    return lost;
+}
+
+void exchange_some(PipeContext& intake, const std::vector<std::string>& final_names,
                    const std::vector<TableRecord>& records, const std::vector<const TablePlan*>& plans) {
     ClickHouseClient client(intake.destination);
     const std::string& database = intake.spec.target_database;
@@ -131,9 +153,11 @@ void exchange_some(const PipeContext& intake, const std::vector<std::string>& fi
     const auto described = describe_tables(client, database, names);
     const uint64_t first = intake.catalog->first_version(intake.pipe_id);
     const uint64_t version_before = first == 0 ? 0 : first - 1;
+    const std::set<uint32_t> lost = stop_without_target(intake, final_names, records, plans, found);
     for_each_target(intake.destination, plans, {}, [&](ClickHouseClient& own, const TablePlan& plan) {
         const TableRecord& record = records.at(plan.id);
         const std::string& name = final_names.at(plan.id);
+        if (lost.contains(plan.id)) return;
         if (!found.contains(name)) {
             if (found.contains(plan.target_table)) rename_table(own, database, plan.target_table, name);
             return;
@@ -143,8 +167,13 @@ void exchange_some(const PipeContext& intake, const std::vector<std::string>& fi
                 if (is_there(found, plan.target_table, record)) drop_table(own, database, plan.target_table);
                 return;
             }
-            carry_deleted_rows(own, plan, name, version_before, described);
-            exchange_tables(own, database, name, plan.target_table);
+            try {
+                carry_deleted_rows(own, plan, name, version_before, described);
+                exchange_tables(own, database, name, plan.target_table);
+            } catch (const Error& e) {  // dropped since it was looked at: the next attempt finds out
+                if (identify_tables(own, database, {name, plan.target_table}).size() == 2) throw;
+                throw Error(Disposition::kRetry, e.operation(), e.message(), e.hint());
+            }
         }
         drop_table(own, database, plan.target_table);
     });
@@ -198,7 +227,7 @@ void drop_left_over_targets(const ClickHouseEndpoint& endpoint, const std::strin
                     [&](ClickHouseClient& own, const std::string& name) { drop_table(own, database, name); });
 }
 
-void exchange_targets(const PipeContext& intake, const std::vector<std::string>& final_names) {
+void exchange_targets(PipeContext& intake, const std::vector<std::string>& final_names) {
     const std::vector<TableRecord> records = intake.catalog->tables(intake.pipe_id);
     const std::vector<const TablePlan*> plans = with_rows(intake.plans);
     for (size_t begin = 0; begin < plans.size(); begin += kExchangedAtOnce) {

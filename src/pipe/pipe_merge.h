@@ -32,11 +32,12 @@ void drop_left_over_targets(const ClickHouseEndpoint& endpoint, const std::strin
 
 /// For each table of the resync: rows that are only marked as deleted are carried over to the new target,
 /// which takes the old one's name in one step (EXCHANGE TABLES), and the old one is dropped. A new target
-/// that could not be loaded is dropped instead, where there is an old one. Materialized views and grants go
+/// that could not be loaded is dropped instead, where there is an old one; the table of one that is gone is
+/// stopped. Materialized views and grants go
 /// by name and stay. May be repeated after a crash anywhere in it: the tables' identities tell what is done.
 /// No flow may write to either target meanwhile. Null engine tables have nothing to exchange. `final_names`:
 /// of the targets that readers use, by TablePlan::id.
-void exchange_targets(const PipeContext& intake, const std::vector<std::string>& final_names);
+void exchange_targets(PipeContext& intake, const std::vector<std::string>& final_names);
 
 /// Drops what an intake has made in ClickHouse: new targets of a resync go; targets of added tables, which
 /// were empty before, are emptied. So do the tables that they are loaded into. `tables` as stored.

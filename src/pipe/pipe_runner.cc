@@ -137,7 +137,7 @@ class PipeRunner::Impl {
     void remove() {
         shutdown();
         worker_.describe(spec_);
-        worker_.discard_temporary_tables();
+        worker_.leave_destination();
         environment_.catalog->delete_pipe(pipe_id_);
     }
 

@@ -15,8 +15,10 @@
 #include "pipe/pipe_check.h"
 #include "pipe/pipe_file.h"
 #include "pipe/pipe_merge.h"
+#include "source/log_resume.h"
 #include "source/server_info.h"
 #include "source/table_definition.h"
+#include "source/visible_position.h"
 
 namespace penstock {
 namespace {
@@ -64,7 +66,8 @@ constexpr size_t kMappingsAtOnce = 500;
 
 struct Definitions {
     std::vector<TableSchema> schemas;
-    Position position;  // of the log, at which the schemas are in force
+    Position position;  // of the log, at which the schemas are in force, and before which all is to be seen
+    LogAnchor anchor;
 };
 
 /// Whether the tables are still defined as in `schemas`, of which a second copy need not be held for that.
@@ -86,12 +89,17 @@ Definitions read_definitions(PipeContext& context, const PipeSpec& spec) {
     context.source_info = read_server_info(connection);
     const auto tables = source_tables(spec);
     Definitions found;
+    VisiblePosition begin;
     do {
         found.schemas = read_table_schemas(connection, context.source_info, tables);
         if (spec.settings.mode != ReplicationMode::kSnapshot) {
-            found.position = current_position(connection, context.source_info, spec.settings.mechanism);
+            begin = read_visible_position(spec.source, connection, context.source_info,
+                                          spec.settings.mechanism, tables);
         }
     } while (!are_unchanged(connection, context.source_info, tables, found.schemas));
+    if (!begin.unproved.empty()) spdlog::warn("{}", begin.unproved);
+    found.position = std::move(begin.position);
+    if (begin.place) found.anchor = anchor_at(spec.source, context.source_info, *begin.place);
     return found;
 }
 
@@ -179,10 +187,9 @@ bool set_up_tables(PipeContext& context, const std::vector<TableMapping>& mappin
                        target_options(tables, mark, context.destination.cluster), stop);
         if (stop.stop_requested()) return false;
     }
-    std::map<std::string, TableIdentity> made;
-    if (joining == Joining::kReplacing) {
-        made = identify_tables(client, spec.target_database, target_names(with_rows(plans)));
-    }
+    std::vector<std::string> names;
+    for (const TablePlan& plan : plans) names.push_back(plan.target_table);
+    std::map<std::string, TableIdentity> made = identify_tables(client, spec.target_database, names);
 
     const bool loads = spec.settings.mode != ReplicationMode::kCdcOnly;
     std::vector<TableRecord> tables;
@@ -194,7 +201,7 @@ bool set_up_tables(PipeContext& context, const std::vector<TableMapping>& mappin
         record.mapping_json = mapping_to_json(mappings[i]).dump();
         record.load_state = loads ? LoadState::kPending : LoadState::kLoaded;
         if (joining == Joining::kLater) record.joined_position = found.position;
-        if (plans[i].engine != TableEngine::kNull) record.target_uuid = made[record.target_table].uuid;
+        record.target_uuid = made[record.target_table].uuid;
         tables.push_back(std::move(record));
         schemas.push_back({first_index + i, found.position, std::move(plans[i].source)});
     }
@@ -202,7 +209,7 @@ bool set_up_tables(PipeContext& context, const std::vector<TableMapping>& mappin
         catalog.put_source_identity(context.pipe_id, context.source_info.identity());
         catalog.clear_snapshot_high(context.pipe_id);
         if (!found.position.none()) {
-            Checkpoint checkpoint{found.position, first_version, 1};
+            Checkpoint checkpoint{found.position, first_version, 1, found.anchor};
             if (std::optional<Checkpoint> before = catalog.checkpoint(context.pipe_id)) {
                 checkpoint.next_version = std::max(checkpoint.next_version, before->next_version);
                 checkpoint.next_batch = std::max(checkpoint.next_batch, before->next_batch);

@@ -7,7 +7,9 @@
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
+#include "destination/pipe_ledger.h"
 #include "destination/schema.h"
+#include "pipe/destination_check.h"
 #include "pipe/pipe_check.h"
 #include "pipe/pipe_file.h"
 #include "pipe/pipe_merge.h"
@@ -162,8 +164,9 @@ void PipeWorker::take_snapshot(const std::stop_token& stop) {
     const bool replaced = intake && intake_replaces_all(*intake);
     if (!is_loaded() && !replaced) {
         PipeContext context = context_of(pipe_id_);
+        reconcile_destination(context);
         stop_lost_targets(context);
-        load_snapshot(context, stop);
+        load(context, stop);
         if (stop.stop_requested()) return;
         stop_lost_targets(context);  // what was altered meanwhile
         if (!intake) require_tables();
@@ -173,8 +176,9 @@ void PipeWorker::take_snapshot(const std::stop_token& stop) {
     if (intake) {
         if (flow_ && replaced) flow_->on_failure(nullptr);
         PipeContext context = intake_context(*intake);
+        reconcile_destination(context);
         stop_lost_targets(context);
-        load_snapshot(context, stop);
+        load(context, stop);
         if (stop.stop_requested()) return;
         stop_lost_targets(context);
         if (follows() && !follow_intake(*intake, stop)) return;
@@ -196,6 +200,13 @@ void PipeWorker::take_snapshot(const std::stop_token& stop) {
          with_stopped(
              follows() ? "the tables are loaded and the log is level with them" : "the tables are loaded",
              catalog_.tables(pipe_id_)));
+}
+
+/// What ClickHouse had acknowledged and lost before the load had ended is loaded again.
+void PipeWorker::load(PipeContext& context, const std::stop_token& stop) {
+    do {
+        load_snapshot(context, stop);
+    } while (!stop.stop_requested() && reset_damaged_loads(context));
 }
 
 /// Follows the log for the intake's tables until they are level with the pipe's own, whose flow is ended
@@ -321,9 +332,23 @@ bool PipeWorker::end_flow(bool may_have_failed) {
 }
 
 void PipeWorker::rethrow_flow_failure() {
+    if (!flow_) return;
     std::stop_source now;
     now.request_stop();
-    if (flow_) flow_->wait(now.get_token());
+    try {
+        flow_->wait(now.get_token());
+    } catch (const Error& e) {
+        if (!is_led_out()) throw;
+        spdlog::warn("{}; its tables are replaced", e.what());
+        flow_.reset();
+    }
+}
+
+/// Whatever has become of the pipe's own tables: what is asked for or under way takes their place.
+bool PipeWorker::is_led_out() const {
+    if (const std::optional<IntakeRecord> intake = catalog_.intake_of(pipe_id_))
+        return intake_replaces_all(*intake);
+    return needs_setup() && replaces_all(wanted_resync(catalog_.get_pipe(pipe_id_).value()));
 }
 
 void PipeWorker::start_flow(bool may_fail) {
@@ -405,12 +430,16 @@ void PipeWorker::require_tables() const {
 }
 
 bool PipeWorker::intake_replaces_all(const IntakeRecord& intake) const {
+    return replaces_all(mappings_of(intake));
+}
+
+bool PipeWorker::replaces_all(const std::vector<TableMapping>& taken) const {
     std::vector<TableMapping> own = recorded_spec(catalog_, pipe_id_, spec_).mappings;
     const std::vector<TableRecord> tables = catalog_.tables(pipe_id_);
     for (size_t i = tables.size(); i-- > 0;) {
         if (tables[i].stopped()) own.erase(own.begin() + static_cast<std::ptrdiff_t>(i));
     }
-    return without(own, mappings_of(intake)).empty();
+    return without(own, taken).empty();
 }
 
 std::vector<TableMapping> PipeWorker::wanted_resync(const PipeRecord& record) const {

@@ -33,11 +33,12 @@ class PipeWorker {
     void stop_flows();
     /// Called, from a flow's thread, when it fails while the pipe does something else.
     void on_flow_failure(std::function<void()> callback) { flow_failed_ = std::move(callback); }
-    /// Throws the error of a flow that failed.
+    /// Throws the error of a flow that failed; ends it instead where what is under way replaces its tables.
     void rethrow_flow_failure();
-    /// For a pipe that is removed: what still runs of it at ClickHouse is ended, and what loads and an intake
-    /// have made there goes, as far as ClickHouse can be reached. Its targets stay.
-    void discard_temporary_tables();
+    /// For a pipe that is removed: what still runs of it at ClickHouse is ended, what loads and an intake
+    /// have made there goes, and its notes in the ledger, as far as ClickHouse can be reached. Its targets
+    /// stay.
+    void leave_destination();
 
   private:
     std::string query_ids() const { return "penstock-" + pipe_id_ + "-"; }  ///< how they begin
@@ -64,7 +65,10 @@ class PipeWorker {
     /// Throws when no table is left that flows, or, in a pipe that only loads, when one is not loaded.
     void require_tables() const;
     /// No table of the pipe that flows stays when the intake is merged.
+    bool is_led_out() const;
     bool intake_replaces_all(const IntakeRecord& intake) const;
+    /// Also where those that it leaves are stopped.
+    bool replaces_all(const std::vector<TableMapping>& taken) const;
     std::vector<TableMapping> wanted_resync(const PipeRecord& record) const;
     void begin_intake(IntakePurpose purpose, const std::vector<TableMapping>& mappings,
                       const PipeRecord& record);
@@ -73,6 +77,7 @@ class PipeWorker {
     void discard_targets_of(const IntakeRecord& intake);
     void drop_load_tables_but(const std::vector<MergedTable>& kept);
     bool remove_tables(const std::vector<TableMapping>& kept, const std::stop_token& stop);
+    void load(PipeContext& context, const std::stop_token& stop);
     bool settle(const PipeContext& context, const std::stop_token& stop);
     bool follow_intake(const IntakeRecord& intake, const std::stop_token& stop);
     bool catch_up(const Position& position, bool may_fail, const std::stop_token& stop);

@@ -3,6 +3,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "destination/pipe_ledger.h"
 #include "destination/running_queries.h"
 #include "pipe/load_target.h"
 #include "pipe/pipe_merge.h"
@@ -47,7 +48,7 @@ void PipeWorker::drop_load_tables_but(const std::vector<MergedTable>& kept) {
     drop_load_tables(destination_, spec_.target_database, gone);
 }
 
-void PipeWorker::discard_temporary_tables() {
+void PipeWorker::leave_destination() {
     const std::vector<TableRecord> own = catalog_.tables(pipe_id_);
     if (own.empty() && !catalog_.intake_of(pipe_id_)) return;  // nothing was made
     try {
@@ -55,6 +56,9 @@ void PipeWorker::discard_temporary_tables() {
         end_queries(destination_, query_ids(), {});
         drop_load_tables(destination_, spec_.target_database, own);
         const std::optional<IntakeRecord> intake = catalog_.intake_of(pipe_id_);
+        ClickHouseClient client(destination_);
+        for (const std::string& id : {pipe_id_, intake ? intake->id : pipe_id_})
+            erase_from_ledger(client, spec_.target_database, catalog_.destination_record(id).ledger_id);
         if (!intake) return;
         if (intake->purpose == IntakePurpose::kResync) {
             discard_targets_of(*intake);

@@ -41,12 +41,21 @@ struct Progress {
         std::lock_guard lock(mutex_);
         return stopped_tables_;
     }
-    /// Of either kind; what is waited out first.
+    /// What makes the source itself late: changes flow as they come. A third kind, which no acknowledged
+    /// batch ends, but another look at the source.
+    void set_source_trouble(std::string line) { change(source_trouble_, std::move(line)); }
+    std::string source_trouble() const {
+        std::lock_guard lock(mutex_);
+        return source_trouble_;
+    }
+    /// How far the source, a replica, is behind the server that it copies; -1: no replica, or not known.
+    std::atomic<int64_t> source_lag_seconds{-1};
+    /// Of any kind; what is waited out first.
     std::string any_trouble() const {
         std::lock_guard lock(mutex_);
-        return trouble_.empty() ? stopped_tables_ : trouble_;
+        return first_trouble();
     }
-    /// Called with the line when trouble of either kind begins and there was none, and with "" when the last
+    /// Called with the line when trouble of any kind begins and there was none, and with "" when the last
     /// ends, by the thread that finds out; it does not set trouble itself.
     void watch_trouble(std::function<void(const std::string&)> watcher) {
         std::lock_guard lock(mutex_);
@@ -82,13 +91,18 @@ struct Progress {
         std::string shown;
         {
             std::lock_guard lock(mutex_);
-            const bool before = !trouble_.empty() || !stopped_tables_.empty();
+            const bool before = !first_trouble().empty();
             kind = std::move(line);
-            shown = trouble_.empty() ? stopped_tables_ : trouble_;
+            shown = first_trouble();
             if (before == !shown.empty()) return;
             watcher = watcher_;
         }
         if (watcher) watcher(shown);
+    }
+
+    const std::string& first_trouble() const {
+        if (!trouble_.empty()) return trouble_;
+        return source_trouble_.empty() ? stopped_tables_ : source_trouble_;
     }
 
     using Clock = std::chrono::steady_clock;
@@ -96,7 +110,7 @@ struct Progress {
     std::atomic<Clock::duration> load_began_{Clock::duration{}};
     std::mutex watch_mutex_;  // before mutex_
     mutable std::mutex mutex_;
-    std::string trouble_, stopped_tables_;
+    std::string trouble_, source_trouble_, stopped_tables_;
     std::function<void(const std::string&)> watcher_;
 };
 

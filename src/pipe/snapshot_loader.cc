@@ -11,6 +11,7 @@
 #include "destination/schema.h"
 #include "pipe/adjusted_counts.h"
 #include "pipe/block_writer.h"
+#include "pipe/destination_check.h"
 #include "pipe/load_check.h"
 #include "pipe/load_finisher.h"
 #include "pipe/load_target.h"
@@ -68,8 +69,8 @@ class TableLoader {
         }
     }
 
-    /// Loads the table and hands it to the finisher, or as much as a stop allows, or until a row that cannot be
-    /// carried, or a target that does not hold all rows, takes it out of the flow.
+    /// Loads the table and hands it to the finisher, or as much as a stop allows, or until a row that cannot
+    /// be carried, or a target that does not hold all rows, takes it out of the flow.
     void run(const std::stop_token& stop) {
         Backoff backoff(milliseconds(500), milliseconds(30'000));
         while (!stop.stop_requested()) {
@@ -166,6 +167,7 @@ class TableLoader {
         }
         if (is_append_only(plan_)) target_.begin();
         context_.catalog->put_partitions(context_.pipe_id, plan_.id, records, exact);
+        finisher_.planned();
         record_ = context_.catalog->tables(context_.pipe_id).at(plan_.id);
         for (const PartitionRecord& p : records) context_.progress->rows_estimated += p.estimated_rows;
         context_.progress->partitions_total += records.size();
@@ -237,6 +239,7 @@ class TableLoader {
             return false;
         }
         context_.catalog->finish_load(context_.pipe_id, plan_.id);
+        mark_targets(context_, {plan_.id});
         context_.progress->tables_loaded += 1;
         spdlog::info("{}: loaded {} rows", plan_.source.qualified_name(), record_.rows_loaded);
         return true;
@@ -316,10 +319,6 @@ class TableLoader {
     LoadTarget target_;                          // the same: where they write to
     int times_wrong_ = 0;
 };
-
-}  // namespace
-
-namespace {
 
 /// Those that are neither loaded nor stopped.
 std::vector<TableRecord> tables_to_load(const PipeContext& context) {

@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include "destination/schema.h"
+#include "destination/versions.h"
 
 namespace penstock {
 namespace {
@@ -41,7 +42,14 @@ void stop_lost_targets(PipeContext& context) {
     std::vector<uint32_t> loaded_in_vain;
     context.lost_targets.clear();
     look_at_targets(client, context.plans, [&](const TablePlan& plan, const ExistingTable* target) {
-        const std::string problem = problem_with_target(target, plan);
+        std::string problem = problem_with_target(target, plan);
+        const TableRecord& record = tables.at(plan.id);
+        if (problem.empty() && !record.target_uuid.empty() && !target->uuid.empty() &&
+            !record.is_target(target->uuid)) {
+            problem = quoted_target(plan.target_database, plan.target_table) +
+                      " is another table than the one that this pipe filled (dropped and made again, "
+                      "exchanged or restored): the rows of before are missing";
+        }
         if (problem.empty()) return context.forms->take(plan, *target);
         context.lost_targets.insert(plan.id);
         const TableRecord& table = tables.at(plan.id);
@@ -53,7 +61,31 @@ void stop_lost_targets(PipeContext& context) {
         stops.push_back(std::move(stop));
     });
     // As if its load had met the trouble: the target of before, if any, stays in its place.
-    for (uint32_t table : loaded_in_vain) context.catalog->reset_load(context.pipe_id, table);
+    for (const uint32_t table : loaded_in_vain) context.catalog->reset_load(context.pipe_id, table);
+    if (!stops.empty()) stop_tables(context, stops);
+}
+
+void stop_half_inserted_tables(PipeContext& context, const Intent& intent) {
+    const std::vector<TableRecord> tables = context.catalog->tables(context.pipe_id);
+    std::vector<StoppedTable> stops;
+    ClickHouseClient client(context.destination);
+    for (const TablePlan& plan : context.plans) {
+        if (!is_append_only(plan) || tables.at(plan.id).stopped()) continue;
+        if (plan.engine != TableEngine::kNull &&
+            versions_between(client, plan.target_database, plan.target_table, intent.first_version,
+                             intent.last_version)
+                .empty()) {
+            continue;
+        }
+        const Error error =
+            Error(Disposition::kFailPipe, "follow the source to another server",
+                  "a part of the open batch is in the table already, and the new server has its transactions "
+                  "in another order: they would be in it twice",
+                  "Resync the table")
+                .at_table(plan.source.qualified_name());
+        stops.push_back(
+            {.table_index = plan.id, .reason = error.what(), .from_version = intent.last_version + 1});
+    }
     if (!stops.empty()) stop_tables(context, stops);
 }
 

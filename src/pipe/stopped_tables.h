@@ -17,6 +17,10 @@ void stop_tables(PipeContext& context, const std::vector<StoppedTable>& stops);
 /// replay has to cut the same blocks of the others. Sets context.lost_targets.
 void stop_lost_targets(PipeContext& context);
 
+/// Before an open batch is given up, whose rows will come again under other versions: stops the append-only
+/// tables that rows of it may be in already.
+void stop_half_inserted_tables(PipeContext& context, const Intent& intent);
+
 /// One line for people; empty when no table is stopped.
 std::string stopped_text(const std::vector<TableRecord>& tables);
 /// There are tables, and each is stopped.

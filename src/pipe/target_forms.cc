@@ -63,25 +63,13 @@ void insert_in_form(const ClickHouseEndpoint& destination, TargetForms& forms, c
     }
 }
 
-void look_for_alterations(const ClickHouseEndpoint& destination, TargetForms& forms,
-                          const std::vector<const TablePlan*>& plans) {
+void look_at_altered(ClickHouseClient& client, TargetForms& forms,
+                     const std::vector<const TablePlan*>& plans) {
     if (plans.empty()) return;
-    const std::string& database = plans.front()->target_database;
-    ClickHouseClient client(destination);
     std::vector<std::string> names;
     for (const TablePlan* plan : plans) names.push_back(plan->target_table);
-    const auto times = alteration_times(client, database, names);
-    names.clear();
-    std::vector<const TablePlan*> altered;
+    const auto found = describe_tables(client, plans.front()->target_database, names);
     for (const TablePlan* plan : plans) {
-        const auto time = times.find(plan->target_table);
-        if (time != times.end() && forms.is_seen(plan->id, time->second)) continue;
-        altered.push_back(plan);
-        names.push_back(plan->target_table);
-    }
-    if (altered.empty()) return;
-    const auto found = describe_tables(client, database, names);
-    for (const TablePlan* plan : altered) {
         const auto target = found.find(plan->target_table);
         take_or_throw(forms, *plan, target == found.end() ? nullptr : &target->second);
     }

@@ -22,7 +22,7 @@ class TargetForms {
     std::shared_ptr<const TableForm> of(uint32_t table) const;
     /// The target has been looked at and takes the plan's rows.
     void take(const TablePlan& plan, const ExistingTable& target);
-    /// It had the same definition when it was looked at. `altered_at`: of alteration_times.
+    /// It had the same definition when it was looked at. `altered_at`: of TargetState.
     bool is_seen(uint32_t table, int64_t altered_at) const;
 
   private:
@@ -51,11 +51,11 @@ bool is_altered(const ClickHouseEndpoint& destination, TargetForms& forms, const
 void insert_in_form(const ClickHouseEndpoint& destination, TargetForms& forms, const TablePlan& plan,
                     const std::function<void(const TableForm*)>& insert);
 
-/// Looks at those of the plans' targets, all of one database, that were altered since they were seen. Not
+/// Looks closer at the plans' targets, all of one database, which were altered since they were seen. Not
 /// every alteration makes ClickHouse refuse rows: it drops the values of a column that is EPHEMERAL now, and
 /// takes 7 for a Bool. Throws UnfitTarget.
-void look_for_alterations(const ClickHouseEndpoint& destination, TargetForms& forms,
-                          const std::vector<const TablePlan*>& plans);
+void look_at_altered(ClickHouseClient& client, TargetForms& forms,
+                     const std::vector<const TablePlan*>& plans);
 
 /// The reason for which the table of such a target is stopped.
 Error unfit_target_error(const TablePlan& plan, const std::string& problem);

@@ -76,9 +76,9 @@ void require_free_place(const Catalog& catalog, const Services& services, const 
             find_clash(catalog, services, service_id, place, pipe.id, spec.target_database, spec.mappings);
         if (!clash) continue;
         throw RequestError(Refusal::kConflict,
-                           "url: there the pipe \"" + pipe.name + "\" and the pipe \"" + clash->pipe +
-                               "\" would meet in one table, \"" + clash->target + "\" of the database \"" +
-                               spec.target_database + "\"",
+                           "url: there the pipe \"" + pipe.name + "\" with its target \"" + clash->target +
+                               "\" and the pipe \"" + clash->pipe + "\" with its target \"" + clash->target +
+                               "\" would meet in one table of the database \"" + spec.target_database + "\"",
                            "Each target table belongs to one pipe: delete one of them first");
     }
 }

@@ -111,8 +111,8 @@ TEST_P(PipeManagerTest, WhatIsRefusedLeavesNothing) {
     RequestError joined = refused([&] { manager_->edit_service(moved, {{"url", url}}); });
     EXPECT_EQ(joined.refusal(), Refusal::kConflict);
     EXPECT_EQ(joined.message(),
-              "url: there the pipe \"there already\" and the pipe \"shop\" would meet in one table, "
-              "\"orders\" of the database \"" +
+              "url: there the pipe \"there already\" with its target \"orders\" and the pipe \"shop\" with "
+              "its target \"orders\" would meet in one table of the database \"" +
                   target() + "\"");
     EXPECT_EQ(services_->place(moved), "localhost:9");
     directory_.catalog().delete_pipe(there_already.id);

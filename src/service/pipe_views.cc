@@ -38,17 +38,21 @@ void add_partitions(json& list, const Catalog& catalog, const std::string& id, u
 }
 
 /// How long the newest change took from its commit at the source to ClickHouse; with trouble, how long ago
-/// that commit was. Nothing where no commit was seen yet or the pipe does not follow the log.
+/// that commit was. A source that is a replica tells how late it is itself, and that is the least. Nothing
+/// where no commit was seen yet or the pipe does not follow the log.
 std::optional<double> lag_seconds(const PipeRunner& runner, const std::vector<BatchRecord>& newest,
                                   int64_t now) {
     const Progress& progress = runner.progress();
     const PipeState state = progress.state;
+    if (state != PipeState::kRunning && state != PipeState::kDegraded) return std::nullopt;
+    const int64_t of_source = progress.source_lag_seconds;
+    std::optional<double> lag;
+    if (of_source >= 0) lag = static_cast<double>(of_source);
     const uint32_t commit = progress.last_commit_time;
-    if (commit == 0 || (state != PipeState::kRunning && state != PipeState::kDegraded)) return std::nullopt;
-    const bool trouble = !progress.trouble().empty();
-    if (!trouble && newest.empty()) return std::nullopt;
+    const bool trouble = !progress.trouble().empty() || !progress.source_trouble().empty();
+    if (commit == 0 || (!trouble && newest.empty())) return lag;
     const int64_t arrived = trouble ? now : newest.front().finished_at;
-    return std::max<double>(0, static_cast<double>(arrived - int64_t{commit} * 1000) / 1000);
+    return std::max(lag.value_or(0), static_cast<double>(arrived - int64_t{commit} * 1000) / 1000);
 }
 
 }  // namespace

@@ -123,16 +123,21 @@ TEST_P(PipeBudgetTest, ALoadHasAShareAndTakesOverAnotherBudget) {
     budget_.set_limits(1, kLarge);
     {
         ResourceBudget::Worker held = budget_.acquire_worker({});
-        take_up("MergeTree");
-        wait_until([&] { return budget_.waiting() == 1; });
-        EXPECT_EQ(budget_.shares(), 1u);
-        // Sees each block that arrives.
+        // A view that sees each block that arrives: the target is there before the pipe, which would load it
+        // into another table else.
         ClickHouseClient client(test_endpoint());
+        client.query("CREATE DATABASE " + quote_target_identifier(database_));
+        client.query("CREATE TABLE " + quoted_target(database_, "big") +
+                     " (id Int32, text Nullable(String), _peerdb_synced_at DateTime64(9) DEFAULT now64(9), "
+                     "_peerdb_is_deleted UInt8, _peerdb_version UInt64) ENGINE = MergeTree ORDER BY id");
         client.query("CREATE TABLE " + quoted_target(database_, "blocks") +
                      " (rows UInt64) ENGINE = MergeTree ORDER BY ()");
         client.query("CREATE MATERIALIZED VIEW " + quoted_target(database_, "watch") + " TO " +
                      quoted_target(database_, "blocks") + " AS SELECT count() AS rows FROM " +
                      quoted_target(database_, "big"));
+        take_up("MergeTree");
+        wait_until([&] { return budget_.waiting() == 1; });
+        EXPECT_EQ(budget_.shares(), 1u);
         budget_.set_limits(1, kSmall);
     }
     wait_until_running();

@@ -1,5 +1,6 @@
 #include "source/binlog_stream.h"
 
+#include <algorithm>
 #include <random>
 
 #include "base/crc32.h"
@@ -17,7 +18,7 @@ constexpr uint16_t kThroughGtid = 0x04;
 
 constexpr size_t kHeaderSize = 19;
 constexpr uint8_t kRotateEvent = 4;
-constexpr uint8_t kFormatDescriptionEvent = 15;
+constexpr uint8_t kFormatDescriptionEvent = 15, kStartEncryptionEvent = 164;
 constexpr uint8_t kHeartbeatEvent = 27;
 constexpr uint8_t kHeartbeatEventV2 = 41;
 constexpr uint16_t kArtificial = 0x20;
@@ -140,6 +141,7 @@ BinlogStream BinlogStream::open(const SourceEndpoint& endpoint, const ServerInfo
     BinlogStream stream(MysqlConnection::open(endpoint, connection_options),
                         endpoint.server_id.value_or(random_server_id()));
     MysqlConnection& connection = stream.connection_;
+    stream.files_ = options.files;
     prepare_session(connection, info, options);
     register_replica(connection, stream.server_id_);
 
@@ -148,8 +150,9 @@ BinlogStream BinlogStream::open(const SourceEndpoint& endpoint, const ServerInfo
         connection.send_command(kComBinlogDumpGtid, encode_gtid_dump(*set, stream.server_id_).span(),
                                 kOperation);
     } else if (const MariadbGtidPos* pos = from.mariadb()) {
-        connection.execute("SET @slave_connect_state = " + quote_string(pos->to_string()) +
-                           ", @slave_gtid_strict_mode = 1, @slave_gtid_ignore_duplicates = 0");
+        connection.execute(
+            "SET @slave_connect_state = " + quote_string(pos->to_string()) +
+            ", @slave_gtid_strict_mode = @@GLOBAL.gtid_strict_mode, @slave_gtid_ignore_duplicates = 0");
         connection.send_command(kComBinlogDump, encode_file_dump({"", 4}, stream.server_id_).span(),
                                 kOperation);
     } else if (const FilePosition* file = from.file()) {
@@ -161,6 +164,7 @@ BinlogStream BinlogStream::open(const SourceEndpoint& endpoint, const ServerInfo
             start.offset = 4;
         }
         stream.log_position_ = start;
+        stream.offsets_certain_ = true;
         connection.send_command(kComBinlogDump, encode_file_dump(start, stream.server_id_).span(),
                                 kOperation);
     } else {
@@ -171,6 +175,11 @@ BinlogStream BinlogStream::open(const SourceEndpoint& endpoint, const ServerInfo
 }
 
 ByteSpan BinlogStream::next() {
+    if (!unread_.empty()) {
+        current_ = std::move(unread_.front());
+        unread_.pop_front();
+        return current_;
+    }
     for (;;) {
         ByteSpan packet = connection_.read_packet("read the log of");
         if (packet[0] == 0xfe && packet.size() < 9) {
@@ -211,12 +220,18 @@ void BinlogStream::track(ByteSpan event) {
         std::string_view name = as_text(header.rest());
         if (ends_in_its_checksum(event)) name.remove_suffix(kChecksumSize);
         if (log_position_.file == name) return;
+        const auto known = std::find_if(files_.begin(), files_.end(),
+                                        [&](const LogFile& file) { return file.name == name; });
+        // A file that is not the first one is read from its beginning.
+        offsets_certain_ |=
+            !log_position_.file.empty() || (known != files_.end() && known->size < uint64_t{1} << 32);
         log_position_.file = std::string(name);
         skip_before_ = 0;  // another file: nothing of it lies before the position
         return;
     }
     if (type == kHeartbeatEvent || type == kHeartbeatEventV2 || (flags & kArtificial) != 0) return;
-    if (type == kFormatDescriptionEvent && log_pos == 0) return;  // repeated for a dump that starts mid-file
+    // Repeated for a dump that starts mid-file.
+    if ((type == kFormatDescriptionEvent || type == kStartEncryptionEvent) && log_pos == 0) return;
     // log_pos is the event's end modulo 2^32; MariaDB 11.4+ leaves it 0 inside transactions.
     const uint64_t end = log_position_.offset + size;
     log_position_.offset = log_pos == 0 ? end : widen_log_pos(end, log_pos);

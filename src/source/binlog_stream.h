@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ struct BinlogStreamOptions {
     /// Dumps by file start at an offset of at most this; what lies between is read and dropped. (The command
     /// has 32 bits for it; tests go lower.)
     uint64_t largest_start_offset = 0xffff'ffff;
+    std::vector<LogFile> files{};  ///< that the server has, where known; see BinlogStream::offsets_certain
 };
 
 /// One dump on a connection of its own. One thread at a time, except interrupt().
@@ -46,6 +48,15 @@ class BinlogStream {
     /// File and offset of the end of the event that next() returned last, kept from the rotate events and the
     /// headers; exact above 4 GiB in a dump by file. Artificial events and heartbeats do not move it.
     const FilePosition& log_position() const { return log_position_; }
+    /// The offset is sure to be exact. A dump by GTIDs leaves out what lies before, and the 32 bits of a
+    /// header do not tell how often 4 GiB: in a file that may be as large, only the next file begins anew.
+    bool offsets_certain() const { return offsets_certain_; }
+
+    /// Whole packets that next() returns before it goes on; they do not move the place.
+    void unread(std::vector<std::vector<uint8_t>> packets) {
+        unread_.assign(std::make_move_iterator(packets.begin()), std::make_move_iterator(packets.end()));
+    }
+    const std::string& address() const { return connection_.address(); }
 
     uint32_t server_id() const { return server_id_; }  ///< under which we are registered as a replica
     void interrupt() noexcept { connection_.interrupt(); }
@@ -58,6 +69,10 @@ class BinlogStream {
     uint32_t server_id_;
     FilePosition log_position_;
     uint64_t skip_before_ = 0;  // file dumps: events that end at or before this offset are not returned
+    std::deque<std::vector<uint8_t>> unread_;
+    std::vector<uint8_t> current_;  // the one of unread_ that was returned
+    std::vector<LogFile> files_;
+    bool offsets_certain_ = false;
 };
 
 /// An id that other replicas are unlikely to have: the server ends an older dump of the same id.

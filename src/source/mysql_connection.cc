@@ -278,6 +278,11 @@ void MysqlConnection::run(std::string_view sql) {
 }
 
 MysqlConnection::Rows MysqlConnection::query(std::string_view sql) {
+    std::vector<std::string> names;
+    return query(sql, names);
+}
+
+MysqlConnection::Rows MysqlConnection::query(std::string_view sql, std::vector<std::string>& names) {
     run(sql);
     Rows rows;
     MYSQL_RES* result = mysql_store_result(state_->mysql);
@@ -287,6 +292,7 @@ MysqlConnection::Rows MysqlConnection::query(std::string_view sql) {
     }
     std::unique_ptr<MYSQL_RES, decltype(&mysql_free_result)> owner(result, mysql_free_result);
     const unsigned columns = mysql_num_fields(result);
+    for (unsigned i = 0; i < columns; ++i) names.emplace_back(mysql_fetch_field_direct(result, i)->name);
     rows.reserve(static_cast<size_t>(mysql_num_rows(result)));
     while (MYSQL_ROW values = mysql_fetch_row(result)) {
         const unsigned long* lengths = mysql_fetch_lengths(result);
@@ -296,6 +302,18 @@ MysqlConnection::Rows MysqlConnection::query(std::string_view sql) {
         }
     }
     return rows;
+}
+
+std::vector<std::map<std::string, std::string>> MysqlConnection::query_by_name(std::string_view sql) {
+    std::vector<std::string> names;
+    std::vector<std::map<std::string, std::string>> named;
+    for (Row& row : query(sql, names)) {
+        auto& one = named.emplace_back();
+        for (size_t i = 0; i < row.size(); ++i) {
+            if (row[i]) one[names[i]] = std::move(*row[i]);
+        }
+    }
+    return named;
 }
 
 std::optional<std::string> MysqlConnection::query_value(std::string_view sql) {

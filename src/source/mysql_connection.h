@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,6 +58,9 @@ class MysqlConnection {
 
     /// The whole result in memory: for small answers.
     Rows query(std::string_view sql);
+    /// The same, each row by the names of its columns, as servers of several ages name them; NULL is left
+    /// out.
+    std::vector<std::map<std::string, std::string>> query_by_name(std::string_view sql);
     /// First column of the first row; nullopt when there is no row or it is NULL.
     std::optional<std::string> query_value(std::string_view sql);
     /// For statements without a result (a result, if any, is read and dropped).
@@ -91,6 +95,7 @@ class MysqlConnection {
     struct State;
     explicit MysqlConnection(std::unique_ptr<State> state);
     void run(std::string_view sql);
+    Rows query(std::string_view sql, std::vector<std::string>& names);
     [[noreturn]] void fail(std::string_view operation) const;
 
     std::unique_ptr<State> state_;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "source/dump_errors.h"
+
 namespace penstock {
 namespace {
 
@@ -74,17 +76,12 @@ bool certificate_refused(std::string_view message) {
            contains(message, "does not support it");
 }
 
-/// The same replica id (or UUID) came back: an older dump of ours was ended, or two pipes share an id.
-bool replaced_by_same_id(std::string_view message) {
-    return contains(message, "with the same server_uuid") || contains(message, "with the same server_id");
-}
-
 }  // namespace
 
 Disposition disposition_of_mysql_error(unsigned number, std::string_view message) {
     bool retry = false;
     if (number == 1236) {
-        retry = replaced_by_same_id(message);
+        retry = passes_by_itself(dump_error_of(message));
     } else if (number == 2026) {
         retry = !certificate_refused(message);
     } else if ((number >= 2000 && number < 3000) || (number >= 5000 && number < 5100)) {
@@ -122,18 +119,7 @@ std::string hint_of_mysql_error(unsigned number, std::string_view message, std::
         case 1227:
             return "Allow it: GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO " + user;
         case 1236:
-            if (replaced_by_same_id(message)) {
-                return "Give each pipe a server id of its own, or leave the setting out";
-            }
-            if (contains(message, "max_allowed_packet")) {
-                return "An event is larger than the source sends (1 GB at most, and an UPDATE holds its row "
-                       "twice): SET GLOBAL max_allowed_packet = 1073741824 there and start the pipe; where "
-                       "that "
-                       "does not help, resync it";
-            }
-            return "The log before this point is gone from the source: resync the pipe, and keep the log "
-                   "longer "
-                   "(binlog_expire_logs_seconds, expire_logs_days or the provider's retention setting)";
+            return hint_of_dump_error(dump_error_of(message));
         case 1862:
             return "The password has expired: ALTER USER " + user +
                    " IDENTIFIED BY ... PASSWORD EXPIRE NEVER";

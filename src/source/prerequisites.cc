@@ -1,6 +1,7 @@
 #include "source/prerequisites.h"
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "source/log_prerequisites.h"
 #include "source/mysql_connection.h"
 #include "source/partition_key.h"
+#include "source/replication_status.h"
 #include "source/storage_engine.h"
 #include "source/table_definition.h"
 
@@ -39,12 +41,23 @@ class SourceCheck {
         check_server();
         if (settings_.mode != ReplicationMode::kSnapshot) {
             check_log();
-            check_privileges();
+            check_retention();
+            check_dump();
+            check_log_status();
             check_filters();
+            check_start();
         }
         for (size_t begin = 0; begin < mappings_.size(); begin += kTablesAtOnce) {
             check_tables(begin, std::min(begin + kTablesAtOnce, mappings_.size()));
         }
+        return std::move(items_);
+    }
+
+    std::vector<Prerequisite> run_for_log() {
+        if (!connect()) return std::move(items_);
+        check_log();
+        check_log_status();
+        check_filters();
         return std::move(items_);
     }
 
@@ -110,6 +123,9 @@ class SourceCheck {
 
     void check_log() {
         for (Prerequisite& item : check_log_settings(info_, settings_)) add(std::move(item));
+    }
+
+    void check_retention() {
         // RDS and Aurora purge by a setting of their own, whatever the variables say; nobody else has the
         // table.
         std::optional<std::string> hours;
@@ -122,13 +138,16 @@ class SourceCheck {
         if (auto item = check_log_retention(info_, hours)) add(std::move(*item));
     }
 
-    void check_privileges() {
-        const std::string grant = "GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO " + user_;
+    std::string grant() const { return "GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO " + user_; }
+
+    void check_dump() {
         // Asked of the server by doing it: roles, wildcards and partial revokes then count as they really do.
         auto no_dump = refused([&] { register_replica(*connection_, random_server_id()); });
         require("replication slave", !no_dump, no_dump.value_or("granted"), "the privilege to read the log",
-                grant);
+                grant());
+    }
 
+    void check_log_status() {
         auto no_status = refused([&] {
             const bool renamed = !info_.mariadb() && info_.at_least(8, 2);
             log_status_ = connection_->query(renamed ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS");
@@ -139,19 +158,27 @@ class SourceCheck {
             : by_file  ? State::kFailed
                        : State::kWarning,
             no_status.value_or("granted"),
-            info_.mariadb() ? "the privilege to ask where the log stands (also called BINLOG MONITOR)"
-                            : "the privilege to ask where the log stands",
-            grant);
-        if (!info_.log_replica_updates) check_replica();
+            info_.mariadb()
+                ? "the privilege to ask where the log stands (also called BINLOG MONITOR)"
+                : "the privilege to ask where the log stands; without it a source that was put back "
+                  "(restored or reset) cannot be told from the one before",
+            grant());
+        check_replica();
     }
 
     /// A replica that does not log what it applies has a log, but hardly anything in it.
     void check_replica() {
-        const char* statement = info_.mariadb()            ? "SHOW ALL SLAVES STATUS"
-                                : info_.at_least(8, 0, 22) ? "SHOW REPLICA STATUS"
-                                                           : "SHOW SLAVE STATUS";
-        bool replica = false;
-        auto unknown = refused([&] { replica = !connection_->query(statement).empty(); });
+        std::optional<std::vector<ReplicationChannel>> channels;
+        const bool unknown =
+            refused([&] { channels = read_replication_channels(*connection_, info_); }) || !channels;
+        const bool replica = !unknown && !channels->empty();
+        if (replica) {
+            const std::string trouble = replication_trouble(*channels);
+            add("replication", trouble.empty() ? State::kOk : State::kWarning,
+                trouble.empty() ? "runs" : trouble,
+                "the replication of a source that is itself a replica runs");
+        }
+        if (info_.log_replica_updates) return;
         const char* variable =
             !info_.mariadb() && info_.at_least(8, 0, 26) ? "log_replica_updates" : "log_slave_updates";
         const std::string needed =
@@ -188,6 +215,31 @@ class SourceCheck {
         require("binlog filters", hidden.empty(), hidden.empty() ? "every mapped database is logged" : found,
                 "binlog-do-db and binlog-ignore-db in the server's configuration must let the mapped "
                 "databases pass");
+    }
+
+    /// By file, on a MySQL without GTIDs: see visible_position.h.
+    void check_start() {
+        if (info_.mariadb() || info_.gtid_mode == "ON" || mappings_.empty()) return;
+        const auto no = refused([&] {
+            ConnectionOptions options;
+            options.lock_wait_timeout = std::chrono::seconds(1);
+            MysqlConnection locker = MysqlConnection::open(endpoint_, options);
+            for (const TableMapping& mapping : mappings_) {
+                try {
+                    locker.execute("LOCK TABLES " +
+                                   quote_table(mapping.source_database, mapping.source_table) + " READ");
+                } catch (const Error& e) {
+                    if (e.disposition() != Disposition::kRetry)
+                        throw;  // somebody holds it: the user may lock it
+                }
+                locker.execute("UNLOCK TABLES");
+            }
+        });
+        add("lock tables", no ? State::kWarning : State::kOk, no.value_or("granted"),
+            "the privilege to lock the tables for a moment when a load begins: without GTIDs nothing else "
+            "proves "
+            "that a commit which is in the log can be seen",
+            "GRANT LOCK TABLES ON the databases TO " + user_);
     }
 
     void check_tables(size_t begin, size_t end) {
@@ -357,6 +409,11 @@ class SourceCheck {
 std::vector<Prerequisite> check_source(const SourceEndpoint& endpoint, const SourceSettings& settings,
                                        const std::vector<TableMapping>& mappings, Listed listed) {
     return SourceCheck(endpoint, settings, mappings, listed).run();
+}
+
+std::vector<Prerequisite> check_log_source(const SourceEndpoint& endpoint, const SourceSettings& settings,
+                                           const std::vector<TableMapping>& mappings) {
+    return SourceCheck(endpoint, settings, mappings, Listed::kProblems).run_for_log();
 }
 
 bool all_passed(const std::vector<Prerequisite>& items) {

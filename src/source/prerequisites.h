@@ -39,6 +39,11 @@ std::vector<Prerequisite> check_source(const SourceEndpoint& endpoint, const Sou
                                        const std::vector<TableMapping>& mappings,
                                        Listed listed = Listed::kAll);
 
+/// Those of check_source that decide whether the log has the pipe's changes, and that can come to be
+/// otherwise while it runs. A few queries; what every opening of the log finds out anyway is not asked.
+std::vector<Prerequisite> check_log_source(const SourceEndpoint& endpoint, const SourceSettings& settings,
+                                           const std::vector<TableMapping>& mappings);
+
 /// True when no item failed.
 bool all_passed(const std::vector<Prerequisite>& items);
 

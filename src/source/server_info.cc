@@ -76,17 +76,24 @@ void check_file(MysqlConnection& connection, const FilePosition& wanted) {
          value_of(logs.front(), 0) + " and ends with " + value_of(logs.back(), 0));
 }
 
-void check_mariadb_gtids(MysqlConnection& connection, const MariadbGtidPos& wanted, const ServerInfo& info) {
+void check_mariadb_gtids(MysqlConnection& connection, const MariadbGtidPos& wanted, bool known_server) {
     const std::string operation = "resume from " + connection.address();
-    const auto end =
-        MariadbGtidPos::parse(connection.query_value("SELECT @@GLOBAL.gtid_binlog_pos").value_or(""));
-    if (!end.contains(wanted)) {
+    // Not by comparing the numbers of a domain: without gtid_strict_mode they may go down.
+    const auto state = connection.query_value("SELECT @@GLOBAL.gtid_binlog_state").value_or("");
+    if (const auto missing = gtids_not_logged(wanted, state); !missing.empty()) {
+        std::string list;
+        for (const std::string& gtid : missing) list += (list.empty() ? "" : ", ") + gtid;
+        if (known_server) {
+            throw Error(Disposition::kFailPipe, operation,
+                        "the source's log no longer has what this pipe has read: " + list,
+                        "It was reset or restored from a backup: resync the pipe")
+                .at_position(wanted.to_string());
+        }
         throw Error(
-            Disposition::kFailPipe, operation,
-            "the source's log ends at \"" + end.to_string() + "\", before what this pipe has read",
-            info.log_replica_updates
-                ? "If it is a replica that lags behind, start the pipe again later; else resync the pipe"
-                : "It was reset or restored from a backup: resync the pipe")
+            Disposition::kRetry, operation,
+            "the source has not yet applied transactions that this pipe has read: " + list,
+            "It is a replica that lags behind; where it will never have them, because it belongs to another "
+            "set of servers or the domain was deleted, resync the pipe")
             .at_position(wanted.to_string());
     }
     // Where the oldest file begins: its GTID list. Without the privilege to ask, the dump itself will tell.
@@ -109,6 +116,72 @@ void check_mariadb_gtids(MysqlConnection& connection, const MariadbGtidPos& want
 
 }  // namespace
 
+namespace {
+
+/// Nothing where the user may not ask.
+template <typename Ask>
+auto where_allowed(const Ask& ask) -> decltype(std::optional(ask())) {
+    try {
+        return ask();
+    } catch (const Error& e) {
+        if (e.disposition() == Disposition::kRetry) throw;
+        return std::nullopt;
+    }
+}
+
+void check_purged(const GtidSet& wanted, const GtidSet& purged, const std::string& address) {
+    const GtidSet missing = purged.minus(wanted);
+    if (missing.empty()) return;
+    throw Error(Disposition::kFailPipe, "resume from " + address,
+                "the source has purged transactions that this pipe has not read: " + missing.to_string(),
+                kResyncHint)
+        .at_position(wanted.to_string());
+}
+
+}  // namespace
+
+std::optional<std::vector<LogFile>> read_log_files(MysqlConnection& connection) {
+    const auto rows = where_allowed([&] { return connection.query("SHOW BINARY LOGS"); });
+    if (!rows) return std::nullopt;
+    std::vector<LogFile> files;
+    for (const auto& row : *rows) files.push_back({value_of(row, 0), to_uint64(value_of(row, 1))});
+    return files;
+}
+
+std::optional<FilePosition> read_log_end(MysqlConnection& connection, const ServerInfo& info) {
+    const auto rows = where_allowed([&] { return connection.query(log_status_statement(info)); });
+    if (!rows || rows->empty()) return std::nullopt;
+    return FilePosition{value_of(rows->front(), 0), to_uint64(value_of(rows->front(), 1))};
+}
+
+void check_nothing_purged_unseen(MysqlConnection& connection, const Position& position) {
+    if (position.mysql() == nullptr) return;
+    check_purged(*position.mysql(),
+                 GtidSet::parse(connection.query_value("SELECT @@GLOBAL.gtid_purged").value_or("")),
+                 connection.address());
+}
+
+std::vector<std::string> gtids_not_logged(const MariadbGtidPos& wanted, std::string_view binlog_state) {
+    std::map<std::pair<uint32_t, uint32_t>, uint64_t> logged;  // by domain and server
+    while (!binlog_state.empty()) {
+        const size_t comma = binlog_state.find(',');
+        const MariadbGtid gtid = MariadbGtid::parse(binlog_state.substr(0, comma));
+        logged[{gtid.domain, gtid.server_id}] = gtid.sequence;
+        binlog_state = comma == std::string_view::npos ? std::string_view() : binlog_state.substr(comma + 1);
+    }
+    std::vector<std::string> missing;
+    for (const auto& [domain, gtid] : wanted.last()) {
+        const auto found = logged.find({domain, gtid.server_id});
+        if (found != logged.end() && found->second >= gtid.sequence) continue;
+        missing.push_back(
+            gtid.to_string() +
+            (found == logged.end()
+                 ? " (it has none of that domain and server)"
+                 : " (it has " + MariadbGtid{domain, gtid.server_id, found->second}.to_string() + ")"));
+    }
+    return missing;
+}
+
 std::optional<MariadbGtidPos> gtid_position_at(MysqlConnection& connection, const FilePosition& place) {
     const auto gtids = connection.query_value("SELECT BINLOG_GTID_POS(" + quote_string(place.file) + ", " +
                                               std::to_string(place.offset) + ")");
@@ -119,12 +192,7 @@ std::optional<MariadbGtidPos> gtid_position_at(MysqlConnection& connection, cons
 void check_gtids_available(const GtidSet& wanted, const GtidSet& purged, const GtidSet& executed,
                            const std::string& server_uuid, const std::string& address) {
     const std::string operation = "resume from " + address;
-    if (GtidSet missing = purged.minus(wanted); !missing.empty()) {
-        throw Error(Disposition::kFailPipe, operation,
-                    "the source has purged transactions that this pipe has not read: " + missing.to_string(),
-                    kResyncHint)
-            .at_position(wanted.to_string());
-    }
+    check_purged(wanted, purged, address);
     GtidSet unknown = wanted.minus(executed);
     if (unknown.empty()) return;
     const auto& sources = unknown.intervals();
@@ -207,20 +275,24 @@ Position current_position(MysqlConnection& connection, const ServerInfo& info,
         if (rows.empty()) return {};
         return Position(FilePosition{value_of(rows[0], 0), to_uint64(value_of(rows[0], 1))});
     }
-    if (info.mariadb()) {
-        return Position(
-            MariadbGtidPos::parse(connection.query_value("SELECT @@GLOBAL.gtid_binlog_pos").value_or("")));
-    }
-    if (info.gtid_mode != "ON") {
+    if (!info.mariadb() && info.gtid_mode != "ON") {
         throw Error(Disposition::kFailPipe, "read the position of " + connection.address(),
                     "gtid_mode is " + (info.gtid_mode.empty() ? std::string("not there") : info.gtid_mode),
                     "Turn GTIDs on (OFF_PERMISSIVE, ON_PERMISSIVE, then ON), or set replicationMechanism to "
                     "FILE_POS");
     }
-    return Position(GtidSet::parse(connection.query_value("SELECT @@GLOBAL.gtid_executed").value_or("")));
+    const std::optional<FilePosition> place = read_log_end(connection, info);
+    const std::string gtids =
+        connection
+            .query_value(info.mariadb() ? "SELECT @@GLOBAL.gtid_binlog_pos" : "SELECT @@GLOBAL.gtid_executed")
+            .value_or("");
+    Position end = info.mariadb() ? Position(MariadbGtidPos::parse(gtids)) : Position(GtidSet::parse(gtids));
+    if (place) end.set_place(info.identity(), place->file, place->offset);
+    return end;
 }
 
-void check_position_available(MysqlConnection& connection, const ServerInfo& info, const Position& position) {
+void check_position_available(MysqlConnection& connection, const ServerInfo& info, const Position& position,
+                              bool known_server) {
     if (info.mariadb() ? position.mysql() != nullptr : position.mariadb() != nullptr) {
         throw Error(Disposition::kFailPipe, "check the position of the log",
                     std::string("the pipe stands at GTIDs of ") + (info.mariadb() ? "MySQL" : "MariaDB") +
@@ -233,7 +305,7 @@ void check_position_available(MysqlConnection& connection, const ServerInfo& inf
                               GtidSet::parse(value_of(rows.at(0), 1)), info.server_uuid,
                               connection.address());
     } else if (const MariadbGtidPos* pos = position.mariadb()) {
-        check_mariadb_gtids(connection, *pos, info);
+        check_mariadb_gtids(connection, *pos, known_server);
     } else if (const FilePosition* file = position.file()) {
         check_file(connection, *file);
     }

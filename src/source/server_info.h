@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "model/pipe_spec.h"
 #include "model/position.h"
@@ -51,13 +53,26 @@ struct ServerInfo {
     bool has_row_metadata() const;
 };
 
+/// A file of the server's log.
+struct LogFile {
+    std::string name;
+    uint64_t size = 0;
+    bool operator==(const LogFile&) const = default;
+};
+
+/// Oldest first; nullopt when the user may not ask (REPLICATION CLIENT), or the server writes no log.
+std::optional<std::vector<LogFile>> read_log_files(MysqlConnection& connection);
+/// Where the file that is being written ends; nullopt as above.
+std::optional<FilePosition> read_log_end(MysqlConnection& connection, const ServerInfo& info);
+
 /// A few queries of global variables. Throws as MysqlConnection does.
 ServerInfo read_server_info(MysqlConnection& connection);
 
-/// The end of the server's log now: everything committed before the call is in it.
-/// kGtid: @@gtid_executed or @@gtid_binlog_pos; kFilePos: file and offset of the log being written.
-/// Position{} when the server writes no log. Throws Error(kFailPipe) where the mechanism is kGtid and
-/// gtid_mode is not ON, or the privilege is missing.
+/// The end of the server's log now: everything that any read view opened before the call shows is in it.
+/// kGtid: @@gtid_executed or @@gtid_binlog_pos, with the place where the user may ask (a commit is seen
+/// before it is in gtid_executed, but not before it is in the log); kFilePos: file and offset of the log
+/// being written. Not a place to begin at: see visible_position.h. Position{} when the server writes no log.
+/// Throws Error(kFailPipe) where the mechanism is kGtid and gtid_mode is not ON, or the privilege is missing.
 Position current_position(MysqlConnection& connection, const ServerInfo& info,
                           ReplicationMechanism mechanism);
 
@@ -67,8 +82,17 @@ std::optional<MariadbGtidPos> gtid_position_at(MysqlConnection& connection, cons
 
 /// Throws Error(kFailPipe) when a dump from `position` is impossible, naming what is missing: purged GTIDs
 /// or files, or transactions of this very server that it no longer knows (restored from a backup). kRetry
-/// when the server is only behind (a replica after a failover).
-void check_position_available(MysqlConnection& connection, const ServerInfo& info, const Position& position);
+/// when the server is only behind (a replica after a failover). `known_server`: the position was read there.
+void check_position_available(MysqlConnection& connection, const ServerInfo& info, const Position& position,
+                              bool known_server);
+
+/// MariaDB: those of `wanted` that a server with this @@gtid_binlog_state (the last GTID of each domain and
+/// server) has not logged, each told as "GTID (what it has)". Pure.
+std::vector<std::string> gtids_not_logged(const MariadbGtidPos& wanted, std::string_view binlog_state);
+
+/// MySQL: throws kFailPipe where gtid_purged has what the position lacks, which is in no file. Nothing for
+/// other kinds of positions.
+void check_nothing_purged_unseen(MysqlConnection& connection, const Position& position);
 
 /// The check of a MySQL GTID set, pure: `address` is for the message only.
 void check_gtids_available(const GtidSet& wanted, const GtidSet& purged, const GtidSet& executed,

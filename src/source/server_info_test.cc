@@ -1,6 +1,7 @@
 #include "source/server_info.h"
 
 #include "source/test_server.h"
+#include "source/visible_position.h"
 
 namespace penstock {
 namespace {
@@ -36,7 +37,7 @@ TEST_P(ServerInfoTest, PositionsMoveWithCommits) {
         EXPECT_TRUE(after.reached(before)) << before.to_string() << " " << after.to_string();
         EXPECT_FALSE(before.reached(after)) << before.to_string() << " " << after.to_string();
         EXPECT_EQ(Position::parse(after.to_string()), after);
-        EXPECT_NO_THROW(check_position_available(*connection_, info_, before));
+        EXPECT_NO_THROW(check_position_available(*connection_, info_, before, true));
     }
 }
 
@@ -57,13 +58,13 @@ TEST_P(ServerInfoTest, GtidModeOffIsSaid) {
 
 TEST_P(ServerInfoTest, AFileThatIsGoneIsNamed) {
     Error e = error_of([&] {
-        check_position_available(*connection_, info_, Position(FilePosition{"gone.000001", 4}));
+        check_position_available(*connection_, info_, Position(FilePosition{"gone.000001", 4}), true);
     });
     EXPECT_EQ(e.disposition(), Disposition::kFailPipe);
     EXPECT_NE(std::string(e.what()).find("gone.000001"), std::string::npos) << e.what();
     auto here = *current_position(*connection_, info_, ReplicationMechanism::kFilePos).file();
     here.offset += uint64_t{1} << 33;
-    Error beyond = error_of([&] { check_position_available(*connection_, info_, Position(here)); });
+    Error beyond = error_of([&] { check_position_available(*connection_, info_, Position(here), true); });
     EXPECT_EQ(beyond.disposition(), Disposition::kFailPipe) << beyond.what();
 }
 
@@ -71,15 +72,26 @@ TEST_P(ServerInfoTest, APositionAheadOfTheServerIsRefused) {
     Position ahead =
         mariadb() ? Position(MariadbGtidPos::parse(std::to_string(info_.gtid_domain_id) + "-1-99999999999"))
                   : Position(GtidSet::parse(info_.server_uuid + ":1-99999999999"));
-    Error e = error_of([&] { check_position_available(*connection_, info_, ahead); });
+    Error e = error_of([&] { check_position_available(*connection_, info_, ahead, true); });
     EXPECT_EQ(e.disposition(), Disposition::kFailPipe);
     EXPECT_NE(std::string(e.what()).find("99999999999"), std::string::npos) << e.what();
+}
+
+TEST_P(ServerInfoTest, AnotherServerThatLagsBehindIsWaitedFor) {
+    const Position ahead = mariadb() ? Position(MariadbGtidPos::parse("0-77-5"))
+                                     : Position(GtidSet::parse("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"));
+    Error e = error_of([&] { check_position_available(*connection_, info_, ahead, false); });
+    EXPECT_EQ(e.disposition(), Disposition::kRetry) << e.what();
+    EXPECT_NE(e.message().find("has not yet applied transactions that this pipe has read"), std::string::npos)
+        << e.what();
+    EXPECT_NE(e.message().find(mariadb() ? "0-77-5" : "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"),
+              std::string::npos);
 }
 
 TEST_P(ServerInfoTest, APositionOfTheOtherKindOfServerIsRefused) {
     Position foreign = mariadb() ? Position(GtidSet::parse("3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5"))
                                  : Position(MariadbGtidPos::parse("0-1-5"));
-    Error e = error_of([&] { check_position_available(*connection_, info_, foreign); });
+    Error e = error_of([&] { check_position_available(*connection_, info_, foreign, true); });
     EXPECT_EQ(e.disposition(), Disposition::kFailPipe);
     EXPECT_EQ(e.message(),
               mariadb() ? "the pipe stands at GTIDs of MySQL, and the source is " + info_.display_name()
@@ -114,6 +126,29 @@ TEST(GtidAvailability, MissingRangesAreNamed) {
                   check(us + ":1-20," + them + ":1-5", "", us + ":1-20," + them + ":1-3");
               }).disposition(),
               Disposition::kRetry);
+}
+
+TEST(MariadbBinlogState, HasEachServersLastOfADomain) {
+    constexpr const char* kState = "0-1-100,0-2-7,5-1-3";
+    const auto missing = [&](const char* wanted) {
+        return gtids_not_logged(MariadbGtidPos::parse(wanted), kState);
+    };
+    EXPECT_TRUE(missing("").empty());
+    // The domain ends at 0-2-7, and 0-1-100 is before it.
+    EXPECT_TRUE(missing("0-1-100").empty());
+    EXPECT_TRUE(missing("0-2-7,5-1-2").empty());
+    EXPECT_EQ(missing("0-2-8"), std::vector<std::string>{"0-2-8 (it has 0-2-7)"});
+    EXPECT_EQ(missing("0-3-1,7-1-1"),
+              (std::vector<std::string>{"0-3-1 (it has none of that domain and server)",
+                                        "7-1-1 (it has none of that domain and server)"}));
+    EXPECT_EQ(gtids_not_logged(MariadbGtidPos::parse("0-1-1"), "").size(), 1u);
+}
+
+TEST(OwnedGtids, AreReadWithoutTheirOwners) {
+    EXPECT_TRUE(parse_owned_gtids("").empty());
+    const std::string uuid = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
+    EXPECT_EQ(parse_owned_gtids(uuid + ":5#12:9#130").to_string(), uuid + ":5:9");
+    EXPECT_EQ(parse_owned_gtids(uuid + ":5#12,\n" + uuid + ":blue:7#1").to_string(), uuid + ":5:blue:7");
 }
 
 }  // namespace

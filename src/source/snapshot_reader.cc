@@ -4,6 +4,8 @@
 #include <chrono>
 #include <thread>
 
+#include "source/visible_position.h"
+
 namespace penstock {
 
 namespace {
@@ -71,15 +73,9 @@ struct ExactSnapshotOpener {
     /// MariaDB keeps the binlog's place at the moment of each view; equal places are one state.
     bool views_at_one_place(FilePosition& place) {
         for (size_t i = 0; i < connections.size(); ++i) {
-            FilePosition here;
-            for (const auto& row : connections[i].query("SHOW STATUS LIKE 'Binlog_snapshot_%'")) {
-                const std::string name = row.at(0).value_or(""), value = row.at(1).value_or("");
-                if (name == "Binlog_snapshot_file") here.file = value;
-                if (name == "Binlog_snapshot_position")
-                    here.offset = std::strtoull(value.c_str(), nullptr, 10);
-            }
-            if (here.file.empty() || here.file == "none" || (i > 0 && !(here == place))) return false;
-            place = here;
+            const std::optional<FilePosition> here = place_of_view(connections[i]);
+            if (!here || (i > 0 && !(*here == place))) return false;
+            place = *here;
         }
         return true;
     }
@@ -95,7 +91,11 @@ struct ExactSnapshotOpener {
             FilePosition place;
             if (!views_at_one_place(place)) continue;
             if (mechanism == ReplicationMechanism::kFilePos) return Position(place);
-            if (auto gtids = gtid_position_at(connections[0], place)) return Position(*std::move(gtids));
+            if (auto gtids = gtid_position_at(connections[0], place)) {
+                Position position(*std::move(gtids));
+                position.set_place(info.identity(), place.file, place.offset);
+                return position;
+            }
         }
         return std::nullopt;
     }

@@ -25,10 +25,13 @@ class OwnServer {
     ~OwnServer() { run_program(command("stop")); }
 
     /// Ends it and starts it again, with its data.
-    void restart() {
-        Finished finished = run_program(command("restart"));
-        if (finished.exit_code != 0) throw std::runtime_error(finished.err);
-    }
+    void restart() { run("restart"); }
+    /// The same with arguments besides those of its start, in the place of those of an earlier restart.
+    void restart_with(const std::vector<std::string>& arguments) { run("restart", &arguments); }
+    /// The same, and a copy of its data is kept.
+    void save() { run("save"); }
+    /// Ends it, puts the copy in the place of its data, and starts it again.
+    void restore() { run("restore"); }
 
     /// The endpoint of the shared server with this one's port and password.
     SourceEndpoint endpoint() const {
@@ -39,6 +42,15 @@ class OwnServer {
     }
 
   private:
+    void run(const std::string& verb, const std::vector<std::string>* arguments = nullptr) {
+        std::vector<std::string> words = command(verb);
+        if (arguments != nullptr) {
+            words.push_back("--");
+            words.insert(words.end(), arguments->begin(), arguments->end());
+        }
+        Finished finished = run_program(words);
+        if (finished.exit_code != 0) throw std::runtime_error(finished.err);
+    }
     std::vector<std::string> command(const std::string& verb) const {
         std::string name = server_;
         for (char& c : name) c = static_cast<char>(std::tolower(c));

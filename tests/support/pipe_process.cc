@@ -44,22 +44,45 @@ destination:
                                    choice.database, endpoint_.type, endpoint_.host, endpoint_.port,
                                    endpoint_.username, endpoint_.password, indented, mappings));
     ClickHouseEndpoint target = choice.target ? *choice.target : clickhouse_endpoint();
-    write_file(directory_.path() + "/password", target.password);
+    write_file(directory_->path() + "/password", target.password);
     ClickHouseClient(target).query("DROP DATABASE IF EXISTS " + choice.database);
     target_options_ = {"--clickhouse-url",           target.url,
                        "--clickhouse-user",          target.user,
-                       "--clickhouse-password-file", directory_.path() + "/password"};
+                       "--clickhouse-password-file", directory_->path() + "/password"};
 }
 
 std::vector<std::string> PipeProcess::command(const std::string& name, bool with_target) const {
-    std::vector<std::string> arguments = {penstock_program(), name, file(), "--data-dir",
-                                          directory_.path() + "/data"};
+    std::vector<std::string> arguments = {penstock_program(), name, file(), "--data-dir", data_dir()};
     if (with_target) arguments.insert(arguments.end(), target_options_.begin(), target_options_.end());
     return arguments;
 }
 
-void PipeProcess::start() {
-    running_ = std::make_unique<Background>(command("run", true), log_file());
+PipeProcess PipeProcess::with_data_dir(const std::string& data_dir) const {
+    PipeProcess other;
+    other.directory_ = directory_;
+    other.data_dir_ = data_dir;
+    other.endpoint_ = endpoint_;
+    other.mechanism_ = mechanism_;
+    other.target_options_ = target_options_;
+    return other;
+}
+
+void PipeProcess::move_to(const SourceEndpoint& source) {
+    std::string text = read_file(file());
+    auto replace = [&](const std::string& before, const std::string& after) {
+        text.replace(text.find(before), before.size(), after);
+    };
+    replace(fmt::format("port: {}\n", endpoint_.port), fmt::format("port: {}\n", source.port));
+    replace(fmt::format("password: \"{}\"", endpoint_.password),
+            fmt::format("password: \"{}\"", source.password));
+    write_file(file(), text);
+    endpoint_ = source;
+}
+
+void PipeProcess::start(const std::vector<std::string>& more_arguments) {
+    std::vector<std::string> arguments = command("run", true);
+    arguments.insert(arguments.end(), more_arguments.begin(), more_arguments.end());
+    running_ = std::make_unique<Background>(arguments, log_file());
 }
 
 int PipeProcess::pause() {

@@ -98,7 +98,7 @@ Answer ServeProcess::call_path(const std::string& method, const std::string& pat
     httplib::Result result = client.send(request);
     Answer answer;
     if (!result) {  // no answer: said where the answer would be
-        answer.body = {{"error", httplib::to_string(result.error())}};
+        answer.body = {{"error", httplib::to_string(result.error()) + ": " + method + " " + path}};
         return answer;
     }
     answer.status = result->status;

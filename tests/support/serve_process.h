@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,11 @@ namespace penstock::test {
 struct Answer {
     int status = 0;
     nlohmann::json body;  ///< the envelope
-    const nlohmann::json& result() const { return body.at("result"); }
+    const nlohmann::json& result() const {
+        if (!body.contains("result"))
+            throw std::runtime_error("answered " + std::to_string(status) + body.dump());
+        return body.at("result");
+    }
     std::string error() const { return body.value("error", ""); }
 };
 

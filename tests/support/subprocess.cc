@@ -86,7 +86,8 @@ std::string Background::output() const {
 }
 
 std::string penstock_program() {
-    return PENSTOCK_PROGRAM;
+    const char* chosen = std::getenv("PENSTOCK_BINARY");
+    return chosen != nullptr ? chosen : PENSTOCK_PROGRAM;
 }
 
 std::string read_file(const std::string& path) {

@@ -1,0 +1,313 @@
+#include "pipe/destination_check.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <limits>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "destination/pipe_ledger.h"
+#include "destination/running_queries.h"
+#include "destination/schema.h"
+#include "destination/target_state.h"
+#include "destination/versions.h"
+#include "pipe/each_target.h"
+#include "pipe/stopped_tables.h"
+
+namespace penstock {
+namespace {
+
+/// A system that loses power may lose what was written so long ago: files are on disk half a minute after
+/// they were written, unless the disk is far behind.
+constexpr std::chrono::milliseconds kUnsafe{120'000};
+
+constexpr const char* kOperation = "compare the catalog with the destination";
+
+/// Longer than a process goes on inserting without a look at the ledger (kOwnedFor).
+constexpr std::chrono::milliseconds kGivenUp = 2 * kOwnedFor;
+
+/// This process, in the ledgers: the data directory that it holds the lock of, and itself.
+std::string process_id(const PipeContext& context) {
+    static const std::string id = make_uuid();
+    return context.catalog->file_identity() + "/" + id;
+}
+
+/// Whether that process has ended for certain: it had the lock that we have.
+bool has_ended(const PipeContext& context, const std::string& owner) {
+    return owner.starts_with(context.catalog->file_identity() + "/");
+}
+
+Error taken_up_elsewhere() {
+    return Error(Disposition::kFailPipe, kOperation,
+                 "another penstock process has taken this pipe up: it works on a copy of the data directory",
+                 "End one of the two, then start the pipe in the other");
+}
+
+/// Another process may work on a copy of the data directory: it finds us in the ledger, ends, and what it has
+/// sent meanwhile has arrived or never does.
+LedgerNote take_over(PipeContext& context, ClickHouseClient& client, const std::string& ledger_id,
+                     LedgerNote note) {
+    const std::string& database = context.spec.target_database;
+    const std::string before = std::exchange(note.owner, process_id(context));
+    note.epoch += 1;
+    write_ledger(client, database, ledger_id, note);
+    if (has_ended(context, before)) return note;
+    std::this_thread::sleep_for(kGivenUp);
+    end_queries(context.destination, context.destination.query_id_prefix, {});
+    return read_ledger(client, database, ledger_id).value_or(note);
+}
+
+LedgerNote note_of(const PipeContext& context, const DestinationRecord& known, uint64_t epoch) {
+    const Checkpoint checkpoint = context.catalog->checkpoint(context.pipe_id).value_or(Checkpoint{});
+    return {.epoch = epoch,
+            .owner = process_id(context),
+            .turn = known.turn,
+            .tables_turn = known.tables_turn,
+            .position = checkpoint.position.to_string(),
+            .anchor = checkpoint.anchor.to_string(),
+            .next_version = checkpoint.next_version,
+            .next_batch = checkpoint.next_batch};
+}
+
+std::vector<uint32_t> tables_with_rows(const PipeContext& context) {
+    std::vector<uint32_t> tables;
+    for (const TablePlan& plan : context.plans) {
+        if (plan.engine != TableEngine::kNull) tables.push_back(plan.id);
+    }
+    return tables;
+}
+
+/// The catalog is older than the destination.
+void adopt_newer_place(PipeContext& context, ClickHouseClient& client, const DestinationRecord& known,
+                       const LedgerNote& note) {
+    Catalog& catalog = *context.catalog;
+    const std::optional<Checkpoint> checkpoint = catalog.checkpoint(context.pipe_id);
+    const bool exact = checkpoint && note.tables_turn == known.tables_turn &&
+                       note.next_version >= checkpoint->next_version && !note.position.empty();
+    if (!exact) {
+        throw Error(Disposition::kFailPipe, kOperation,
+                    "the data directory is older than the targets: ClickHouse holds this pipe up to " +
+                        (note.position.empty() ? "a later place" : note.position) +
+                        ", and its tables have changed since the data directory was as it is now",
+                    "Put the newest data directory back, or resync the pipe")
+            .at_position(checkpoint ? checkpoint->position.to_string() : "");
+    }
+    const Checkpoint newer{Position::parse(note.position), note.next_version, note.next_batch,
+                           LogAnchor::parse(note.anchor)};
+    uint64_t sent = 0;  // of the batch that was open when the newer catalog was lost
+    for (const TablePlan* plan : with_rows(context.plans))
+        sent = std::max(sent, highest_version(client, plan->target_database, plan->target_table));
+    spdlog::warn(
+        "the data directory is older than the targets, which hold the pipe up to {}: going on from there",
+        note.position);
+    catalog.adopt_checkpoint(context.pipe_id, newer, note.turn);
+    if (sent >= newer.next_version) {
+        catalog.begin_repair(context.pipe_id, {.until = sent, .salt = make_uuid().substr(0, 8)},
+                             tables_with_rows(context));
+    }
+    std::vector<StoppedTable> stops;
+    const std::vector<TableRecord> records = catalog.tables(context.pipe_id);
+    for (const TablePlan& plan : context.plans) {
+        if (plan.engine != TableEngine::kNull || records.at(plan.id).stopped()) continue;
+        const Error error =
+            Error(Disposition::kFailPipe, kOperation,
+                  "the data directory is older than the targets, and a target of the engine Null does not "
+                  "tell what its views have seen",
+                  "Resync the table")
+                .at_table(plan.source.qualified_name());
+        stops.push_back({.table_index = plan.id, .reason = error.what(), .from_version = newer.next_version});
+    }
+    if (!stops.empty()) stop_tables(context, stops);
+}
+
+void take_up_ledger(PipeContext& context, ClickHouseClient& client) {
+    const std::string& database = context.spec.target_database;
+    DestinationRecord known = context.catalog->destination_record(context.pipe_id);
+    std::optional<LedgerNote> note;
+    context.has_ledger = true;
+    try {
+        create_ledger(client, database);
+        note = read_ledger(client, database, known.ledger_id);
+    } catch (const Error& e) {
+        if (!client.was_denied()) throw;
+        spdlog::warn(
+            "{}; without its table {} penstock does not find out when its data directory is older than the "
+            "targets, or another process works on a copy of it. GRANT CREATE TABLE, SELECT, INSERT ON {} TO "
+            "the user of the service",
+            e.what(), kLedgerTable, quoted_target(database, kLedgerTable));
+        context.has_ledger = false;
+        return;
+    }
+    const bool ours = note && note->owner == process_id(context);
+    // A flow that connects anew takes nothing back.
+    if (note && !ours && context.ledger_epoch != 0) throw taken_up_elsewhere();
+    if (note && !ours) note = take_over(context, client, known.ledger_id, *note);
+    if (note && note->turn > known.turn) {
+        adopt_newer_place(context, client, known, *note);
+        known = context.catalog->destination_record(context.pipe_id);
+    }
+    context.ledger_epoch = note ? note->epoch : 1;
+    write_ledger(client, database, known.ledger_id, note_of(context, known, context.ledger_epoch));
+}
+
+/// Tables whose targets lack rows, with what is known of them; the others' marks are stored.
+struct Damaged {
+    uint32_t table = 0;
+    int64_t block = 0;  ///< the newest that is left
+};
+
+struct Looked {
+    std::vector<Damaged> damaged;
+    int64_t life = 0;
+};
+
+Looked look_at_marks(PipeContext& context, ClickHouseClient& client,
+                     const std::vector<TableRecord>& records) {
+    std::vector<const TablePlan*> plans;
+    for (const TablePlan* plan : with_rows(context.plans)) {
+        const TableRecord& record = records.at(plan->id);
+        if (!record.stopped() && record.load_state == LoadState::kLoaded) plans.push_back(plan);
+    }
+    Looked looked;
+    if (plans.empty()) return looked;
+    const TargetStates found = read_target_states(client, context.spec.target_database, target_names(plans));
+    looked.life = found.life;
+    if (found.life != 0) context.server_lives[found.server] = found.life;
+    std::vector<TargetMark> marks;
+    for (const TablePlan* plan : plans) {
+        const TableRecord& record = records.at(plan->id);
+        const auto there = found.tables.find(plan->target_table);
+        if (there == found.tables.end()) continue;  // stop_lost_targets tells, as of another table
+        const TargetState& state = there->second;
+        if (!record.target_uuid.empty() && !state.uuid.empty() && !record.is_target(state.uuid)) continue;
+        const bool emptied = state.last_block < 0 && plan->delete_on_merge;  // all may be deleted rows
+        if (state.lacks(record.last_block) && !emptied) {
+            looked.damaged.push_back({plan->id, state.last_block});
+        } else if (state.uuid != record.target_uuid || state.last_block != record.last_block) {
+            marks.push_back({plan->id, state.uuid, state.counts_blocks ? state.last_block : -1});
+        }
+    }
+    context.catalog->put_target_marks(context.pipe_id, marks);
+    return looked;
+}
+
+/// Goes back to where every damaged table still holds all rows. False where that is not possible.
+bool go_back(PipeContext& context, ClickHouseClient& client, const std::vector<TableRecord>& records,
+             const std::vector<Damaged>& damaged) {
+    uint64_t from = std::numeric_limits<uint64_t>::max();
+    for (const Damaged& table : damaged) {
+        const TablePlan& plan = context.plans.at(table.table);
+        const uint64_t whole = highest_version(client, plan.target_database, plan.target_table);
+        if (whole == 0 && records.at(table.table).rows_loaded != 0) return false;  // those of its load too
+        from = std::min(from, whole + 1);
+    }
+    const std::string salt = make_uuid().substr(0, 8);
+    const std::vector<uint32_t> tables = tables_with_rows(context);
+    std::vector<TargetMark> marks;
+    for (const Damaged& table : damaged) marks.push_back({table.table, {}, table.block});
+    return context.catalog->rewind(context.pipe_id, from, kUnsafe.count(), tables, salt, marks);
+}
+
+void mend_or_stop(PipeContext& context, ClickHouseClient& client, const std::vector<TableRecord>& records,
+                  const std::vector<Damaged>& damaged) {
+    Catalog& catalog = *context.catalog;
+    std::string names;
+    for (const Damaged& table : damaged)
+        names += (names.empty() ? "" : ", ") + records.at(table.table).target_table;
+    if (go_back(context, client, records, damaged)) {
+        spdlog::warn(
+            "ClickHouse lacks rows that it had acknowledged (of {}): they are sent again, from {} on", names,
+            catalog.checkpoint(context.pipe_id).value().position.to_string());
+        return;
+    }
+    uint64_t from_version = catalog.checkpoint(context.pipe_id).value_or(Checkpoint{}).next_version;
+    if (const std::optional<Intent> intent = catalog.intent(context.pipe_id))
+        from_version = std::max(from_version, intent->last_version + 1);
+    std::vector<StoppedTable> stops;
+    for (const Damaged& table : damaged) {
+        const TablePlan& plan = context.plans.at(table.table);
+        const Error error = Error(Disposition::kFailPipe, kOperation,
+                                  quoted_target(plan.target_database, plan.target_table) +
+                                      " lacks rows that ClickHouse had acknowledged: its newest block is " +
+                                      std::to_string(table.block) + " and was " +
+                                      std::to_string(records.at(table.table).last_block) +
+                                      " (it was emptied or put back, or the server lost power)",
+                                  context.is_intake ? "Resync again" : "Resync the table")
+                                .at_table(plan.source.qualified_name());
+        if (context.is_intake) throw error;
+        stops.push_back({.table_index = table.table, .reason = error.what(), .from_version = from_version});
+    }
+    stop_tables(context, stops);
+}
+
+}  // namespace
+
+void reconcile_destination(PipeContext& context) {
+    ClickHouseClient client(context.destination);
+    take_up_ledger(context, client);
+    Catalog& catalog = *context.catalog;
+    const std::vector<TableRecord> records = catalog.tables(context.pipe_id);
+    const Looked looked = look_at_marks(context, client, records);
+    if (!looked.damaged.empty()) mend_or_stop(context, client, records, looked.damaged);
+    const DestinationRecord known = catalog.destination_record(context.pipe_id);
+    const bool started_anew = known.life != 0 && is_another_life(known.life, looked.life);
+    if (looked.life == 0 || (known.life != 0 && !started_anew)) return;
+    if (const std::optional<Intent> intent = catalog.intent(context.pipe_id); intent && started_anew) {
+        std::vector<uint32_t> all;
+        for (const TablePlan& plan : context.plans) all.push_back(plan.id);
+        catalog.begin_repair(context.pipe_id,
+                             {.until = intent->last_version, .salt = make_uuid().substr(0, 8)}, all);
+    }
+    catalog.put_destination_life(context.pipe_id, looked.life);
+}
+
+bool reset_damaged_loads(PipeContext& context) {
+    Catalog& catalog = *context.catalog;
+    ClickHouseClient client(context.destination);
+    const std::vector<TableRecord> records = catalog.tables(context.pipe_id);
+    const Looked looked = look_at_marks(context, client, records);
+    for (const Damaged& table : looked.damaged) {
+        spdlog::warn("{}: ClickHouse lacks rows of its load that it had acknowledged; it is loaded again",
+                     records.at(table.table).target_table);
+        catalog.put_target_marks(context.pipe_id, {{table.table, {}, table.block}});
+        catalog.reset_load(context.pipe_id, table.table);
+    }
+    return !looked.damaged.empty();
+}
+
+void mark_targets(PipeContext& context, const std::vector<uint32_t>& tables) {
+    if (tables.empty()) return;
+    std::vector<std::string> names;
+    for (const uint32_t table : tables) names.push_back(context.plans.at(table).target_table);
+    ClickHouseClient client(context.destination);
+    const TargetStates found = read_target_states(client, context.spec.target_database, names);
+    std::vector<TargetMark> marks;
+    for (size_t i = 0; i < tables.size(); ++i) {
+        const auto there = found.tables.find(names[i]);
+        if (there == found.tables.end()) continue;
+        marks.push_back({tables[i], there->second.uuid, there->second.last_block});
+    }
+    context.catalog->put_target_marks(context.pipe_id, marks);
+}
+
+void require_ownership(PipeContext& context, ClickHouseClient& client) {
+    if (!context.has_ledger) return;
+    const std::string id = context.catalog->destination_record(context.pipe_id).ledger_id;
+    const std::optional<LedgerNote> note = read_ledger(client, context.spec.target_database, id);
+    if (note && note->owner != process_id(context)) throw taken_up_elsewhere();
+}
+
+void note_in_ledger(PipeContext& context, ClickHouseClient& client) {
+    if (!context.has_ledger) return;
+    require_ownership(context, client);
+    const DestinationRecord known = context.catalog->destination_record(context.pipe_id);
+    write_ledger(client, context.spec.target_database, known.ledger_id,
+                 note_of(context, known, context.ledger_epoch));
+}
+
+}  // namespace penstock

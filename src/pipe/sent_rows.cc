@@ -1,0 +1,32 @@
+#include "pipe/sent_rows.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/byte_reader.h"
+#include "destination/versions.h"
+
+namespace penstock {
+
+void leave_out_sent_rows(ClickHouseClient& client, Block& block, uint64_t until, bool incomplete) {
+    if (block.rows == 0) return;
+    const auto version = [&](uint64_t row) { return load_le<8>(block.version.data() + row * 8); };
+    const uint64_t first = version(0), last = version(block.rows - 1);
+    if (first > until) return;
+    const TablePlan& plan = *block.plan;
+    if (incomplete && plan.engine == TableEngine::kNull) return;
+    std::vector<uint64_t> there;
+    if (incomplete) {
+        there =
+            versions_between(client, plan.target_database, plan.target_table, first, std::min(last, until));
+        if (there.empty()) return;
+    }
+    std::vector<uint32_t> kept;
+    for (uint64_t row = 0; row < block.rows; ++row) {
+        const bool is_there = !incomplete || std::binary_search(there.begin(), there.end(), version(row));
+        if (version(row) > until || !is_there) kept.push_back(static_cast<uint32_t>(row));
+    }
+    if (kept.size() < block.rows) block.keep_rows(kept);
+}
+
+}  // namespace penstock
