@@ -4,6 +4,7 @@
 // not equal is stopped with the reason and a resync mends it. PENSTOCK_TEST_TRIALS says how many for each
 // server and disaster, PENSTOCK_TEST_SEED which.
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -203,7 +204,9 @@ void PutBackTrials::move(bool pipe_too) {
     pipe_->move_to(second_->endpoint());
     std::swap(own_, second_);
     std::swap(connection_, replica_);
-    connection_->execute(is_mysql() ? "STOP REPLICA" : "STOP SLAVE");
+    for (const char* statement : is_mysql() ? std::array{"STOP REPLICA", "RESET REPLICA ALL"}
+                                            : std::array{"STOP SLAVE", "RESET SLAVE ALL"})
+        connection_->execute(statement);
     pipe_->start();
 }
 

@@ -35,7 +35,8 @@ struct CatalogOptions {
 /// form. Owned by whoever opened it; the process holds a DataDirectoryLock while it writes.
 class Catalog {
   public:
-    static constexpr uint64_t kKeptBatches = 1000;  ///< per pipe
+    static constexpr uint64_t kKeptBatches = 1000;  ///< per pipe, and all of the last
+    static constexpr int64_t kKeptBatchesMs = 300'000;
 
     /// Opens the file, creates it (mode 0600) when missing, and migrates an older one forward. Throws
     /// Error(kUsage) for a file that is damaged, not a catalog, or written by a newer Penstock.
@@ -167,20 +168,21 @@ class Catalog {
 
     // The destination: catalog_destination.cc.
     DestinationRecord destination_record(std::string_view pipe_id) const;
-    void put_destination_life(std::string_view pipe_id, int64_t life);
+    void put_destination_life(std::string_view pipe_id, std::string_view server, int64_t life);
     /// Of tables that exist. An empty uuid leaves what is stored.
     void put_target_marks(std::string_view pipe_id, const std::vector<TargetMark>& marks);
     /// Tables that are `incomplete`, from now until the checkpoint has passed `repair.until`.
     void begin_repair(std::string_view pipe_id, const Repair& repair, const std::vector<uint32_t>& tables);
     /// Puts the checkpoint forward to where the destination is, at its turn, with no batch open.
     void adopt_checkpoint(std::string_view pipe_id, const Checkpoint& checkpoint, uint64_t turn);
-    /// Puts the checkpoint back in front of version `from_version`, and as far in front of it as `margin_ms`
-    /// of batches, if so many are kept, and begins to repair `tables` up to what was given out since. False,
-    /// and nothing is changed, where no batch that ended in front of it is kept, or the versions of what the
-    /// log gives since then depend on something that changed meanwhile. `marks`: as put_target_marks.
-    bool rewind(std::string_view pipe_id, uint64_t from_version, int64_t margin_ms,
+    /// Puts the checkpoint back in front of version `from_version`, and `margin_ms` of batches further, or to
+    /// the start if `start_is_safe`, and begins to repair `tables` up to what was given out since, which is
+    /// the open batch from now on. False, and nothing is changed, where no batch that ended so early is kept,
+    /// or the versions of what the log gives since then depend on something that changed meanwhile. `marks`:
+    /// as put_target_marks.
+    bool rewind(std::string_view pipe_id, uint64_t from_version, int64_t margin_ms, bool start_is_safe,
                 const std::vector<uint32_t>& tables, std::string_view salt,
-                const std::vector<TargetMark>& marks);
+                const std::vector<TargetMark>& marks, uint64_t block_bytes);
 
     // The service process: services, scaling, API keys, facts, sealed secrets.
     int64_t now() const;  ///< the clock by which the catalog sets its times

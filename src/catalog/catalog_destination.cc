@@ -31,18 +31,20 @@ DestinationRecord Catalog::destination_record(std::string_view pipe_id) const {
     Read read(*this, "read what is known of the destination");
     Statement row = read.prepare(
         "SELECT iif(ledger_id = '', id, ledger_id), turn, tables_turn, destination_life, repair_until,"
-        " repair_salt FROM pipes WHERE id = ?");
+        " repair_salt, destination_server FROM pipes WHERE id = ?");
     if (!row.bind(pipe_id).step()) return {};
     return {.ledger_id = row.text(0),
             .turn = row.number(1),
             .tables_turn = row.number(2),
+            .server = row.text(6),
             .life = row.integer(3),
             .repair = {.until = row.number(4), .salt = row.text(5)}};
 }
 
-void Catalog::put_destination_life(std::string_view pipe_id, int64_t life) {
+void Catalog::put_destination_life(std::string_view pipe_id, std::string_view server, int64_t life) {
     Write write(*this, "store when the destination started");
-    write.run_on(kNoPipe, "UPDATE pipes SET destination_life = ? WHERE id = ?", life, pipe_id);
+    write.run_on(kNoPipe, "UPDATE pipes SET destination_server = ?, destination_life = ? WHERE id = ?",
+                 server, life, pipe_id);
     write.commit();
 }
 
@@ -73,9 +75,9 @@ void Catalog::adopt_checkpoint(std::string_view pipe_id, const Checkpoint& check
     write.commit();
 }
 
-bool Catalog::rewind(std::string_view pipe_id, uint64_t from_version, int64_t margin_ms,
+bool Catalog::rewind(std::string_view pipe_id, uint64_t from_version, int64_t margin_ms, bool start_is_safe,
                      const std::vector<uint32_t>& tables, std::string_view salt,
-                     const std::vector<TargetMark>& marks) {
+                     const std::vector<TargetMark>& marks, uint64_t block_bytes) {
     // Where a batch ended, and the first version after it: the one that the next batch began with. Versions
     // follow from the log alone while nothing else changed that they depend on (tables_turn).
     struct Place {
@@ -86,13 +88,16 @@ bool Catalog::rewind(std::string_view pipe_id, uint64_t from_version, int64_t ma
     Write write(*this, "go back to an older checkpoint");
     std::vector<Place> places;  // oldest first
     uint64_t given_out = 0, next_batch = 0;
+    bool closed = true, starts_whole = false;  // the first place is the start
     {
         Statement row = write.prepare(
-            "SELECT c.next_version - 1, c.next_batch, i.last_version, i.batch + 1 FROM checkpoints AS c"
+            "SELECT c.next_version - 1, c.next_batch, i.last_version, i.batch + 1, ifnull(i.closed, 1) FROM "
+            "checkpoints AS c"
             " LEFT JOIN intents AS i ON i.pipe_id = c.pipe_id WHERE c.pipe_id = ?");
         if (!row.bind(pipe_id).step()) return false;
         given_out = std::max(row.number(0), row.number(2));
         next_batch = std::max(row.number(1), row.number(3));
+        closed = row.integer(4) != 0;
     }
     {
         Statement row = write.prepare(
@@ -105,9 +110,11 @@ bool Catalog::rewind(std::string_view pipe_id, uint64_t from_version, int64_t ma
         for (bool first = true; row.step(); first = false) {
             if (row.integer(5) == 0) {
                 places.clear();
+                starts_whole = false;
                 continue;
             }
-            if (first && row.integer(8) != 0) places.push_back({row.text(6), "", 0, 0, 0});
+            starts_whole = starts_whole || (first && row.integer(8) != 0);
+            if (first && row.integer(8) != 0) places.push_back({row.text(6), "", 0, 0, INT64_MAX});
             if (!places.empty()) places.back().next_version = row.number(3);
             places.push_back({row.text(1), row.text(7), row.number(0), row.number(2), row.integer(4)});
         }
@@ -117,6 +124,7 @@ bool Catalog::rewind(std::string_view pipe_id, uint64_t from_version, int64_t ma
     const int64_t safe = places.back().finished_at - margin_ms;
     auto place =
         std::find_if(places.rbegin(), places.rend(), [&](const Place& p) { return p.finished_at <= safe; });
+    if (place == places.rend() && !(starts_whole && start_is_safe)) return false;
     const Place& to = place == places.rend() ? places.front() : *place;
     start_repair(write, pipe_id, given_out, salt, tables);
     write.mark_targets(pipe_id, marks);
@@ -124,7 +132,12 @@ bool Catalog::rewind(std::string_view pipe_id, uint64_t from_version, int64_t ma
     write.run(
         "UPDATE checkpoints SET position = ?, anchor = ?, next_version = ?, next_batch = ? WHERE pipe_id = ?",
         to.position, to.anchor, to.next_version, next_batch, pipe_id);
-    write.run("DELETE FROM intents WHERE pipe_id = ?", pipe_id);
+    // All that is read again is one open batch, for whoever asks what versions are given out.
+    write.run(
+        "INSERT OR REPLACE INTO intents (pipe_id, batch, from_position, first_version, last_version, "
+        "block_bytes, closed)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        pipe_id, next_batch, to.position, to.next_version, given_out, block_bytes, closed);
     write.run("DELETE FROM batches WHERE pipe_id = ? AND batch > ?", pipe_id, to.batch);
     write.commit();
     return true;

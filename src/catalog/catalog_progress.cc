@@ -181,8 +181,8 @@ void Catalog::commit_batch(std::string_view pipe_id, const Checkpoint& checkpoin
     write.mark_targets(pipe_id, stats.marks);
     write.run(
         "DELETE FROM batches WHERE pipe_id = ?1 AND batch <= (SELECT batch FROM batches WHERE pipe_id = ?1"
-        " ORDER BY batch DESC LIMIT 1 OFFSET ?2)",
-        pipe_id, kKeptBatches);
+        " ORDER BY batch DESC LIMIT 1 OFFSET ?2) AND finished_at < ?3",
+        pipe_id, kKeptBatches, stats.finished_at - kKeptBatchesMs);
     if (write.changes() != 0) write.run("UPDATE pipes SET keeps_all_batches = 0 WHERE id = ?", pipe_id);
     {
         Statement add = write.prepare(

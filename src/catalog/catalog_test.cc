@@ -409,14 +409,19 @@ TEST_F(CatalogTest, the_checkpoint_never_goes_back) {
 
 TEST_F(CatalogTest, only_the_newest_batches_are_kept) {
     constexpr uint64_t kMore = 5;
-    for (uint64_t i = 1; i <= Catalog::kKeptBatches + kMore; ++i) {
-        catalog_->commit_batch(kPipe, {gtids("1-5"), i, i}, {.tables = {{0, {1, 0, 0, 0}}}});
-    }
+    const auto commit = [&](uint64_t i, int64_t finished_at) {
+        catalog_->commit_batch(kPipe, {gtids("1-5"), i, i},
+                               {.finished_at = finished_at, .tables = {{0, {1, 0, 0, 0}}}});
+    };
+    for (uint64_t i = 1; i <= Catalog::kKeptBatches + kMore; ++i) commit(i, 1000);
+    EXPECT_EQ(catalog_->batches(kPipe, 1'000'000).size(), Catalog::kKeptBatches + kMore)
+        << "all of five minutes";
+    commit(Catalog::kKeptBatches + kMore + 1, 1001 + Catalog::kKeptBatchesMs);
     auto batches = catalog_->batches(kPipe, 1'000'000);
     ASSERT_EQ(batches.size(), Catalog::kKeptBatches);
-    EXPECT_EQ(batches.front().batch, Catalog::kKeptBatches + kMore - 1);
-    EXPECT_EQ(batches.back().batch, kMore);
-    EXPECT_EQ(catalog_->tables(kPipe).at(0).counts.inserted, Catalog::kKeptBatches + kMore);
+    EXPECT_EQ(batches.front().batch, Catalog::kKeptBatches + kMore);
+    EXPECT_EQ(batches.back().batch, kMore + 1);
+    EXPECT_EQ(catalog_->tables(kPipe).at(0).counts.inserted, Catalog::kKeptBatches + kMore + 1);
 }
 
 TEST_F(CatalogTest, a_process_that_dies_before_the_commit_changed_nothing) {

@@ -142,7 +142,8 @@ struct DestinationRecord {
     std::string ledger_id{};   ///< under which the destination's ledger has it
     uint64_t turn = 0;         ///< grows with every change of the checkpoint or the tables
     uint64_t tables_turn = 0;  ///< the turn of the last change that the versions of the log depend on
-    int64_t life = 0;          ///< when the server that was last spoken to had started; Unix seconds, 0: none
+    std::string server{};      ///< that was last spoken to (TargetStates)
+    int64_t life = 0;          ///< when it had started; Unix seconds, 0: none
     Repair repair{};
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -26,6 +27,14 @@ uint64_t highest_version(ClickHouseClient& client, const std::string& database, 
                     "\"" + highest + "\" is not a whole number");
     }
     return version;
+}
+
+uint64_t count_versions_up_to(ClickHouseClient& client, const std::string& database, const std::string& table,
+                              uint64_t last) {
+    const std::string count =
+        client.query(fmt::format("SELECT count() FROM {} WHERE {} <= {}", quoted_target(database, table),
+                                 quote_target_identifier(MetaColumns::kVersion), last));
+    return std::strtoull(count.c_str(), nullptr, 10);
 }
 
 std::vector<uint64_t> versions_between(ClickHouseClient& client, const std::string& database,

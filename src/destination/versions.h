@@ -17,4 +17,8 @@ uint64_t highest_version(ClickHouseClient& client, const std::string& database, 
 std::vector<uint64_t> versions_between(ClickHouseClient& client, const std::string& database,
                                        const std::string& table, uint64_t first, uint64_t last);
 
+/// How many rows have at most version `last`. Throws what ClickHouseClient::query throws.
+uint64_t count_versions_up_to(ClickHouseClient& client, const std::string& database, const std::string& table,
+                              uint64_t last);
+
 }  // namespace penstock

@@ -155,16 +155,24 @@ void ChunkApplier::write(BlockWriter& writer, Block& block, std::string token) {
         ClickHouseClient client(context_.destination);
         leave_out_sent_rows(client, block, repair_.until, incomplete_.contains(block.plan->id));
         if (block.rows == 0) return;
-        token += "/" + repair_.salt;
+        // A Null target is asked for nothing: that its views see no row twice is the tokens' part, as ever.
+        if (block.plan->engine != TableEngine::kNull) token += "/" + repair_.salt;
     }
     try {
         insert_in_form(context_.destination, *context_.forms, *block.plan, [&](const TableForm* form) {
-            writer.write(block, token, form, [&] { return watch_.is_unchanged(*block.plan); });
+            writer.write(block, token, form, [&] { return may_go_on(*block.plan); });
         });
     } catch (const UnfitTarget& target) {
         throw_for_next_attempt(target.why);
     }
     crash_after_block_if_asked();
+}
+
+/// Between two attempts to insert. Any thread.
+bool ChunkApplier::may_go_on(const TablePlan& plan) {
+    ClickHouseClient client(context_.destination);
+    require_ownership(context_, client);
+    return watch_.is_unchanged(plan);
 }
 
 void ChunkApplier::commit(const Chunk& chunk) {

@@ -37,6 +37,7 @@ class ChunkApplier {
     void write(BlockWriter& writer, Block& block, std::string token);
     void insert_blocks(Chunk& chunk);
     void collapse(Block& block);
+    bool may_go_on(const TablePlan& plan);
     void commit(const Chunk& chunk);
 
     PipeContext& context_;

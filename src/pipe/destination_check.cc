@@ -82,6 +82,18 @@ std::vector<uint32_t> tables_with_rows(const PipeContext& context) {
     return tables;
 }
 
+void stop_null_tables(PipeContext& context, uint64_t from_version, const std::string& why) {
+    std::vector<StoppedTable> stops;
+    const std::vector<TableRecord> records = context.catalog->tables(context.pipe_id);
+    for (const TablePlan& plan : context.plans) {
+        if (plan.engine != TableEngine::kNull || records.at(plan.id).stopped()) continue;
+        const Error error = Error(Disposition::kFailPipe, kOperation, why, "Resync the table")
+                                .at_table(plan.source.qualified_name());
+        stops.push_back({.table_index = plan.id, .reason = error.what(), .from_version = from_version});
+    }
+    if (!stops.empty()) stop_tables(context, stops);
+}
+
 /// The catalog is older than the destination.
 void adopt_newer_place(PipeContext& context, ClickHouseClient& client, const DestinationRecord& known,
                        const LedgerNote& note) {
@@ -109,50 +121,54 @@ void adopt_newer_place(PipeContext& context, ClickHouseClient& client, const Des
     if (sent >= newer.next_version) {
         catalog.begin_repair(context.pipe_id, {.until = sent, .salt = make_uuid().substr(0, 8)},
                              tables_with_rows(context));
+        catalog.put_intent(context.pipe_id, {.batch = newer.next_batch,
+                                             .from = newer.position,
+                                             .first_version = newer.next_version,
+                                             .last_version = sent,
+                                             .block_bytes = flow_block_bytes(context)});
     }
-    std::vector<StoppedTable> stops;
-    const std::vector<TableRecord> records = catalog.tables(context.pipe_id);
-    for (const TablePlan& plan : context.plans) {
-        if (plan.engine != TableEngine::kNull || records.at(plan.id).stopped()) continue;
-        const Error error =
-            Error(Disposition::kFailPipe, kOperation,
-                  "the data directory is older than the targets, and a target of the engine Null does not "
-                  "tell what its views have seen",
-                  "Resync the table")
-                .at_table(plan.source.qualified_name());
-        stops.push_back({.table_index = plan.id, .reason = error.what(), .from_version = newer.next_version});
-    }
-    if (!stops.empty()) stop_tables(context, stops);
+    stop_null_tables(
+        context, newer.next_version,
+        "the data directory is older than the targets, and a target of the engine Null does not tell "
+        "what its views have seen");
+}
+
+void do_without_ledger(PipeContext& context, const Error& e) {
+    spdlog::warn(
+        "{}; without its table {} penstock does not find out when its data directory is older than the "
+        "targets, or another process works on a copy of it. GRANT CREATE TABLE, SELECT, INSERT ON {} TO "
+        "the user of the service",
+        e.what(), kLedgerTable, quoted_target(context.spec.target_database, kLedgerTable));
+    context.has_ledger = false;
 }
 
 void take_up_ledger(PipeContext& context, ClickHouseClient& client) {
     const std::string& database = context.spec.target_database;
     DestinationRecord known = context.catalog->destination_record(context.pipe_id);
-    std::optional<LedgerNote> note;
-    context.has_ledger = true;
-    try {
-        create_ledger(client, database);
-        note = read_ledger(client, database, known.ledger_id);
-    } catch (const Error& e) {
-        if (!client.was_denied()) throw;
-        spdlog::warn(
-            "{}; without its table {} penstock does not find out when its data directory is older than the "
-            "targets, or another process works on a copy of it. GRANT CREATE TABLE, SELECT, INSERT ON {} TO "
-            "the user of the service",
-            e.what(), kLedgerTable, quoted_target(database, kLedgerTable));
-        context.has_ledger = false;
-        return;
-    }
+    create_ledger(client, database);
+    std::optional<LedgerNote> note = read_ledger(client, database, known.ledger_id);
     const bool ours = note && note->owner == process_id(context);
-    // A flow that connects anew takes nothing back.
-    if (note && !ours && context.ledger_epoch != 0) throw taken_up_elsewhere();
+    // A flow that connects anew takes nothing back, but from a ledger that is older than itself.
+    if (note && !ours && context.ledger_epoch != 0 && note->epoch >= context.ledger_epoch)
+        throw taken_up_elsewhere();
     if (note && !ours) note = take_over(context, client, known.ledger_id, *note);
     if (note && note->turn > known.turn) {
         adopt_newer_place(context, client, known, *note);
         known = context.catalog->destination_record(context.pipe_id);
     }
-    context.ledger_epoch = note ? note->epoch : 1;
+    context.ledger_epoch = std::max(context.ledger_epoch, note ? note->epoch : 1);
     write_ledger(client, database, known.ledger_id, note_of(context, known, context.ledger_epoch));
+}
+
+/// Without the rights to have a ledger a pipe works, and says what it cannot find out.
+void take_up_ledger_if_allowed(PipeContext& context, ClickHouseClient& client) {
+    context.has_ledger = true;
+    try {
+        take_up_ledger(context, client);
+    } catch (const Error& e) {
+        if (!client.was_denied()) throw;
+        do_without_ledger(context, e);
+    }
 }
 
 /// Tables whose targets lack rows, with what is known of them; the others' marks are stored.
@@ -163,7 +179,9 @@ struct Damaged {
 
 struct Looked {
     std::vector<Damaged> damaged;
+    std::string server;
     int64_t life = 0;
+    bool started_anew = false;  // since it was spoken to last
 };
 
 Looked look_at_marks(PipeContext& context, ClickHouseClient& client,
@@ -176,7 +194,11 @@ Looked look_at_marks(PipeContext& context, ClickHouseClient& client,
     Looked looked;
     if (plans.empty()) return looked;
     const TargetStates found = read_target_states(client, context.spec.target_database, target_names(plans));
+    looked.server = found.server;
     looked.life = found.life;
+    const DestinationRecord known = context.catalog->destination_record(context.pipe_id);
+    const bool same_server = known.life != 0 && known.server == found.server;
+    looked.started_anew = same_server && is_another_life(known.life, found.life);
     if (found.life != 0) context.server_lives[found.server] = found.life;
     std::vector<TargetMark> marks;
     for (const TablePlan* plan : plans) {
@@ -186,7 +208,9 @@ Looked look_at_marks(PipeContext& context, ClickHouseClient& client,
         const TargetState& state = there->second;
         if (!record.target_uuid.empty() && !state.uuid.empty() && !record.is_target(state.uuid)) continue;
         const bool emptied = state.last_block < 0 && plan->delete_on_merge;  // all may be deleted rows
-        if (state.lacks(record.last_block) && !emptied) {
+        // A server that has not been down loses nothing: somebody has dropped a partition.
+        const bool purged = state.last_block >= 0 && same_server && !looked.started_anew;
+        if (state.lacks(record.last_block) && !emptied && !purged) {
             looked.damaged.push_back({plan->id, state.last_block});
         } else if (state.uuid != record.target_uuid || state.last_block != record.last_block) {
             marks.push_back({plan->id, state.uuid, state.counts_blocks ? state.last_block : -1});
@@ -194,6 +218,21 @@ Looked look_at_marks(PipeContext& context, ClickHouseClient& client,
     }
     context.catalog->put_target_marks(context.pipe_id, marks);
     return looked;
+}
+
+/// Whether the rows of all loads are there, as far as those that were changed since can be told from lost
+/// ones.
+bool holds_loads(PipeContext& context, ClickHouseClient& client, const std::vector<TableRecord>& records) {
+    for (const TablePlan* plan : with_rows(context.plans)) {
+        const TableRecord& record = records.at(plan->id);
+        if (record.stopped() || record.rows_loaded == 0) continue;
+        uint64_t last = 0;
+        for (const PartitionRecord& partition : context.catalog->partitions(context.pipe_id, plan->id))
+            last = std::max(last, partition.version);
+        const uint64_t there = count_versions_up_to(client, plan->target_database, plan->target_table, last);
+        if (there + record.counts.updated + record.counts.deleted < record.rows_loaded) return false;
+    }
+    return true;
 }
 
 /// Goes back to where every damaged table still holds all rows. False where that is not possible.
@@ -210,7 +249,17 @@ bool go_back(PipeContext& context, ClickHouseClient& client, const std::vector<T
     const std::vector<uint32_t> tables = tables_with_rows(context);
     std::vector<TargetMark> marks;
     for (const Damaged& table : damaged) marks.push_back({table.table, {}, table.block});
-    return context.catalog->rewind(context.pipe_id, from, kUnsafe.count(), tables, salt, marks);
+    const std::optional<Intent> open = context.catalog->intent(context.pipe_id);
+    if (!context.catalog->rewind(context.pipe_id, from, kUnsafe.count(),
+                                 holds_loads(context, client, records), tables, salt, marks,
+                                 flow_block_bytes(context)))
+        return false;
+    if (open)
+        stop_null_tables(
+            context, open->last_version + 1,
+            "ClickHouse lacks rows that it had acknowledged while a batch was open, and a target of the "
+            "engine Null does not tell what its views have seen");
+    return true;
 }
 
 void mend_or_stop(PipeContext& context, ClickHouseClient& client, const std::vector<TableRecord>& records,
@@ -249,21 +298,21 @@ void mend_or_stop(PipeContext& context, ClickHouseClient& client, const std::vec
 
 void reconcile_destination(PipeContext& context) {
     ClickHouseClient client(context.destination);
-    take_up_ledger(context, client);
+    take_up_ledger_if_allowed(context, client);
     Catalog& catalog = *context.catalog;
     const std::vector<TableRecord> records = catalog.tables(context.pipe_id);
     const Looked looked = look_at_marks(context, client, records);
     if (!looked.damaged.empty()) mend_or_stop(context, client, records, looked.damaged);
-    const DestinationRecord known = catalog.destination_record(context.pipe_id);
-    const bool started_anew = known.life != 0 && is_another_life(known.life, looked.life);
-    if (looked.life == 0 || (known.life != 0 && !started_anew)) return;
-    if (const std::optional<Intent> intent = catalog.intent(context.pipe_id); intent && started_anew) {
+    if (looked.life == 0) return;
+    if (const std::optional<Intent> intent = catalog.intent(context.pipe_id); intent && looked.started_anew) {
         std::vector<uint32_t> all;
         for (const TablePlan& plan : context.plans) all.push_back(plan.id);
         catalog.begin_repair(context.pipe_id,
                              {.until = intent->last_version, .salt = make_uuid().substr(0, 8)}, all);
     }
-    catalog.put_destination_life(context.pipe_id, looked.life);
+    const DestinationRecord known = catalog.destination_record(context.pipe_id);
+    if (known.server != looked.server || is_another_life(known.life, looked.life))
+        catalog.put_destination_life(context.pipe_id, looked.server, looked.life);
 }
 
 bool reset_damaged_loads(PipeContext& context) {
@@ -299,15 +348,22 @@ void require_ownership(PipeContext& context, ClickHouseClient& client) {
     if (!context.has_ledger) return;
     const std::string id = context.catalog->destination_record(context.pipe_id).ledger_id;
     const std::optional<LedgerNote> note = read_ledger(client, context.spec.target_database, id);
-    if (note && note->owner != process_id(context)) throw taken_up_elsewhere();
+    if (!note || note->epoch < context.ledger_epoch || note->owner == process_id(context)) return;
+    throw taken_up_elsewhere();
 }
 
 void note_in_ledger(PipeContext& context, ClickHouseClient& client) {
     if (!context.has_ledger) return;
-    require_ownership(context, client);
-    const DestinationRecord known = context.catalog->destination_record(context.pipe_id);
-    write_ledger(client, context.spec.target_database, known.ledger_id,
-                 note_of(context, known, context.ledger_epoch));
+    try {
+        require_ownership(context, client);
+        const DestinationRecord known = context.catalog->destination_record(context.pipe_id);
+        create_ledger(client, context.spec.target_database);  // somebody may have dropped it
+        write_ledger(client, context.spec.target_database, known.ledger_id,
+                     note_of(context, known, context.ledger_epoch));
+    } catch (const Error& e) {
+        if (!client.was_denied()) throw;
+        do_without_ledger(context, e);
+    }
 }
 
 }  // namespace penstock

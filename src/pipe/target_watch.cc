@@ -36,8 +36,10 @@ std::string TargetWatch::change_of(const TablePlan& plan, const TargetState& sta
     const TargetMark& known = known_.at(plan.id);
     if (!known.uuid.empty() && !state.uuid.empty() && known.uuid != state.uuid)
         return " is another table than before";
-    const bool emptied = state.last_block < 0 && plan.delete_on_merge;  // all rows may have been deleted ones
-    if (state.lacks(known.last_block) && !emptied) return " has lost rows";
+    // Some are left, and the server has not been down: somebody has dropped a partition.
+    if (state.last_block >= 0) return {};
+    // Without any: all may have been deleted ones.
+    if (state.lacks(known.last_block) && !plan.delete_on_merge) return " has lost rows";
     return {};
 }
 
