@@ -43,7 +43,8 @@ class ManyTables : public testing::TestWithParam<const char*> {
 TEST_P(ManyTables, AreLoadedAndFollowedOverFewConnections) {
     constexpr int kTables = 100;
     constexpr uint64_t kFew = 40;
-    constexpr uint64_t kLooks = 50 + kTables / 10;  // at all of them at once, and notes of how far the load is
+    constexpr uint64_t kLooks =
+        50 + kTables / 10;  // at all of them at once, and notes of how far the load is
     PipeChoice choice;
     choice.server = GetParam();
     choice.database = database_;
