@@ -123,7 +123,10 @@ FollowEnd follow_pipe(ApiSession& api, const std::string& name, const std::strin
                 !goal.settled || std::none_of(tables.begin(), tables.end(), table_is_loading);
             end.reached = end.reached || (goal.reached.contains(end.state) && settled);
             if (end.reached || goal.failed.contains(end.state)) break;
-            if (goal.settled && settled && std::any_of(tables.begin(), tables.end(), table_is_stopped)) break;
+            // Before that the pipe itself may still fail.
+            const bool degraded = end.state == "Degraded" && settled;
+            if (goal.settled && degraded && std::any_of(tables.begin(), tables.end(), table_is_stopped))
+                break;
         } catch (const Error& e) {
             const auto* answer = dynamic_cast<const ApiAnswerError*>(&e);
             if (answer != nullptr && answer->status() == 404) {
