@@ -2,6 +2,7 @@
 // whatever else has happened to the server.
 
 #include <cctype>
+#include <csignal>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include "source/mysql_connection.h"
 #include "support/own_server.h"
 #include "support/pipe_process.h"
+#include "support/relay.h"
 #include "support/servers.h"
 
 namespace penstock {
@@ -74,11 +76,11 @@ class PutBack : public testing::TestWithParam<const char*> {
         for (int id = from; id <= to; ++id)
             source_->execute(fmt::format("INSERT INTO {} VALUES ({}, {})", table(), id, id));
     }
-    std::string rows(const std::string& target) {
+    std::string rows(const std::string& target, const std::string& final = " FINAL") {
         ClickHouseEndpoint endpoint = clickhouse_endpoint();
         endpoint.database = database_;
         return ClickHouseClient(endpoint).query(
-            "SELECT arrayStringConcat(arraySort(groupArray(id)), ' ') FROM " + target + " FINAL");
+            "SELECT arrayStringConcat(arraySort(groupArray(id)), ' ') FROM " + target + final);
     }
     /// Each fails by itself, with the reason, and again when it is started again.
     void expect_failed(const std::string& reason) {
@@ -158,6 +160,56 @@ TEST_P(PutBack, ASourceThatWasRestoredOrReset) {
         insert(101, 200);
         expect_failed("");  // MySQL says itself that the file is gone
     }
+}
+
+// The place where the flow begins is before what was put back, and is proved; what the load has read is not.
+TEST_P(PutBack, ASourceThatWasRestoredDuringTheLoad) {
+    Relay relay(clickhouse_endpoint().url);
+    ClickHouseEndpoint endpoint = clickhouse_endpoint();
+    endpoint.url = relay.url();
+    database_ = fmt::format("put_back_load_{}_{}", mariadb() ? "mariadb" : "mysql", ::getpid());
+    source_->execute("CREATE DATABASE " + database_);
+    for (const std::string& name : {table(), database_ + ".u"}) {
+        source_->execute("CREATE TABLE " + name + " (id INT PRIMARY KEY, v INT)");
+        source_->execute("INSERT INTO " + name + " VALUES (1, 1)");
+    }
+    for (const char* mechanism : {"GTID", "FILE_POS"}) {
+        PipeChoice choice;
+        choice.server = GetParam();
+        choice.source = server_->endpoint();
+        choice.database = database_;
+        choice.target = endpoint;
+        choice.mechanism = mechanism;
+        choice.more_settings = "syncIntervalMilliseconds: 100\n";
+        const std::string target = std::string("t_") + mechanism;
+        choice.mappings = {"{sourceTable: t, targetTable: " + target + ", tableEngine: MergeTree}",
+                           "{sourceTable: u, targetTable: u_" + std::string(mechanism) + "}"};
+        pipes_.push_back({mechanism, target, std::make_unique<PipeProcess>(choice)});
+    }
+    /// Starts them, and kills them when each waits for the answer to such a request.
+    const auto run_until_held = [&](const std::string& text) {
+        relay.hold(text);
+        start();
+        for (int i = 0; i < 6000 && relay.held() < pipes_.size(); ++i) ::usleep(10'000);  // between two looks
+        ASSERT_EQ(relay.held(), pipes_.size()) << pipes_[0].process->log() << pipes_[1].process->log();
+        for (auto& [mechanism, target, pipe] : pipes_) {
+            pipe->process().signal(SIGKILL);
+            pipe->process().wait();
+        }
+        relay.forget();
+    };
+    ASSERT_NO_FATAL_FAILURE(run_until_held("query=INSERT%20INTO"));  // the places are taken
+    server_->save();
+    connect();
+    insert(2, 6);
+    ASSERT_NO_FATAL_FAILURE(run_until_held("query=INSERT%20INTO%20%60" + database_ + "%60.%60u_"));
+    for (auto& pipe : pipes_) EXPECT_EQ(rows(pipe.target, ""), "1 2 3 4 5 6");
+    server_->restore();
+    connect();
+    insert(101, 140);
+    relay.hold("");
+    start();
+    expect_failed("was put back");
 }
 
 TEST_P(PutBack, ASourceThatWasNeither) {

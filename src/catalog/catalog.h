@@ -149,7 +149,14 @@ class Catalog {
     /// Synced as what comes after it is.
     void raise_snapshot_high(std::string_view pipe_id, const Position& seen);
     Position snapshot_high_position(std::string_view pipe_id) const;  ///< none until a reader raised it
-    void clear_snapshot_high(std::string_view pipe_id);
+    void clear_snapshot_high(std::string_view pipe_id);               ///< and what was seen of the log
+    /// The files of the source's log that the views of a load have seen, each up to `end`, which lies behind
+    /// the checkpoint; one for each file, only `file`, `head` and `end` say something.
+    std::vector<LogAnchor> seen_log(std::string_view pipe_id) const;
+    /// Adds one, or raises its end. Throws Error(kFailPipe) when the file of that name had another head: the
+    /// source was put back meanwhile.
+    void raise_seen_log(std::string_view pipe_id, const LogAnchor& seen);
+    void clear_seen_log(std::string_view pipe_id);
 
     // Checkpoint, intent, batches.
     /// Moves the checkpoint without a batch. Neither next_version nor next_batch may go back: Error.

@@ -183,11 +183,11 @@ void Catalog::merge_tables(std::string_view pipe_id, std::string_view intake_id,
             write.run("UPDATE checkpoints SET pipe_id = ? WHERE pipe_id = ?", pipe_id, intake_id);
             write.run(
                 "UPDATE pipes SET start_position = i.start_position, keeps_all_batches = 0, snapshot_high = "
-                "i.snapshot_high,"
+                "i.snapshot_high, seen_log = i.seen_log,"
                 " source_identity = i.source_identity, ledger_id = i.ledger_id,"
                 " turn = max(pipes.turn, i.turn) + 1, tables_turn = max(pipes.turn, i.turn) + 1,"
                 " repair_until = i.repair_until, repair_salt = i.repair_salt"
-                " FROM (SELECT start_position, snapshot_high, source_identity, turn, repair_until,"
+                " FROM (SELECT start_position, snapshot_high, seen_log, source_identity, turn, repair_until,"
                 " repair_salt, iif(ledger_id = '', id, ledger_id) AS ledger_id FROM pipes WHERE id = ?2) AS i"
                 " WHERE id = ?1",
                 pipe_id, intake_id);

@@ -86,6 +86,7 @@ class IntakeTest : public testing::Test {
         fill(kIntake, {"x", "y"}, 1000);
         catalog_->put_start_position(kIntake, gtids("1-30"));
         catalog_->raise_snapshot_high(kIntake, gtids("1-40"));
+        catalog_->raise_seen_log(kIntake, {"server-2", "binlog.000004", 0xe, 900, 900, 0});
         catalog_->put_source_identity(kIntake, "server-2");
         catalog_->put_checkpoint(kIntake, {gtids("1-60"), 700, 3});
     }
@@ -265,6 +266,7 @@ TEST_F(IntakeTest, where_no_table_stays_the_pipe_goes_on_from_the_intake) {
     EXPECT_TRUE(catalog_->tables(kPipe)[0].joined_position.none());
     EXPECT_EQ(catalog_->start_position(kPipe), gtids("1-30"));
     EXPECT_EQ(catalog_->snapshot_high_position(kPipe), gtids("1-40"));
+    EXPECT_EQ(catalog_->seen_log(kPipe).size(), 1u);
     EXPECT_EQ(catalog_->source_identity(kPipe), "server-2");
     EXPECT_FALSE(catalog_->intake_of(kPipe));
     expect_sound();

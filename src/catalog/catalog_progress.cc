@@ -9,6 +9,13 @@ namespace penstock {
 
 namespace {
 
+std::vector<LogAnchor> anchors_of(std::string_view text) {
+    std::vector<LogAnchor> anchors;
+    for (size_t end; (end = text.find('\n')) != text.npos; text.remove_prefix(end + 1))
+        anchors.push_back(LogAnchor::parse(text.substr(0, end)));
+    return anchors;
+}
+
 constexpr const char* kNoPipe = "the catalog has no such pipe";
 
 /// Once the checkpoint is past what was sent before.
@@ -99,7 +106,46 @@ Position Catalog::snapshot_high_position(std::string_view pipe_id) const {
 
 void Catalog::clear_snapshot_high(std::string_view pipe_id) {
     Write write(*this, "clear the newest snapshot position");
-    write.run_on(kNoPipe, "UPDATE pipes SET snapshot_high = '' WHERE id = ?", pipe_id);
+    write.run_on(kNoPipe, "UPDATE pipes SET snapshot_high = '', seen_log = '' WHERE id = ?", pipe_id);
+    write.commit();
+}
+
+std::vector<LogAnchor> Catalog::seen_log(std::string_view pipe_id) const {
+    Read read(*this, "read what a load has seen of the log");
+    Statement row = read.prepare("SELECT seen_log FROM pipes WHERE id = ?");
+    return row.bind(pipe_id).step() ? anchors_of(row.text(0)) : std::vector<LogAnchor>();
+}
+
+void Catalog::raise_seen_log(std::string_view pipe_id, const LogAnchor& seen) {
+    Write write(*this, "store what a load has seen of the log", Synced::kLater);
+    std::vector<LogAnchor> files;
+    {
+        Statement row = write.prepare("SELECT seen_log FROM pipes WHERE id = ?");
+        if (!row.bind(pipe_id).step()) write.fail(kNoPipe);
+        files = anchors_of(row.text(0));
+    }
+    const auto same = std::find_if(files.begin(), files.end(), [&](const LogAnchor& known) {
+        return known.server == seen.server && known.file == seen.file;
+    });
+    if (same == files.end()) {
+        files.push_back(seen);
+    } else if (same->head != seen.head) {
+        throw Error(Disposition::kFailPipe, "load",
+                    "the source was put back (restored or reset) during the load: its file " + seen.file +
+                        " is another than the one of that name before",
+                    "What was loaded before is not in the source any more: resync the pipe");
+    } else {
+        same->end = std::max(same->end, seen.end);
+    }
+    std::string text;
+    for (const LogAnchor& file : files) text += file.to_string() + "\n";
+    write.run("UPDATE pipes SET seen_log = ? WHERE id = ?", text, pipe_id);
+    write.commit();
+}
+
+void Catalog::clear_seen_log(std::string_view pipe_id) {
+    Write write(*this, "forget what a load has seen of the log");
+    write.run_on(kNoPipe, "UPDATE pipes SET seen_log = '' WHERE id = ?", pipe_id);
     write.commit();
 }
 

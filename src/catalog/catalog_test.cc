@@ -317,6 +317,7 @@ TEST_F(CatalogTest, names_that_are_not_there_are_errors) {
              error_line([&] { catalog_->put_schema(kPipe, 7, {}, {}); }),
              error_line([&] { catalog_->put_start_position("nobody", {}); }),
              error_line([&] { catalog_->raise_snapshot_high("nobody", {}); }),
+             error_line([&] { catalog_->raise_seen_log("nobody", {}); }),
              error_line([&] { catalog_->record_transition("nobody", "a", "b", ""); }),
              error_line([&] { catalog_->delete_pipe("nobody"); }),
              error_line([&] { catalog_->finish_load(kPipe, 7); }),
@@ -345,6 +346,28 @@ TEST_F(CatalogTest, positions_are_kept_and_the_snapshot_high_only_rises) {
     catalog_->raise_snapshot_high(kPipe, Position::parse("file:binlog.000010:4"));
     catalog_->raise_snapshot_high(kPipe, Position::parse("file:binlog.000009:600"));
     EXPECT_EQ(catalog_->snapshot_high_position(kPipe).to_string(), "file:binlog.000010:4");
+}
+
+TEST_F(CatalogTest, what_a_load_has_seen_of_the_log_is_one_place_a_file) {
+    EXPECT_TRUE(catalog_->seen_log(kPipe).empty());
+    const LogAnchor first{"server-1", "binlog.000001", 0xa, 500, 500, 0};
+    const LogAnchor second{"server-1", "binlog.000002", 0xb, 300, 300, 0};
+    const LogAnchor elsewhere{"server-2", "binlog.000001", 0xc, 100, 100, 0};
+    LogAnchor farther = first;
+    farther.end = 700;
+    for (const LogAnchor& seen : {first, second, farther, first, elsewhere})
+        catalog_->raise_seen_log(kPipe, seen);
+    open();
+    EXPECT_EQ(catalog_->seen_log(kPipe), (std::vector<LogAnchor>{farther, second, elsewhere}));
+    LogAnchor other = second;
+    other.head = 0xd;
+    EXPECT_NE(error_line([&] { catalog_->raise_seen_log(kPipe, other); }).find("put back"),
+              std::string::npos);
+    catalog_->clear_seen_log(kPipe);
+    EXPECT_TRUE(catalog_->seen_log(kPipe).empty());
+    catalog_->raise_seen_log(kPipe, first);
+    catalog_->clear_snapshot_high(kPipe);
+    EXPECT_TRUE(catalog_->seen_log(kPipe).empty()) << "another load begins";
 }
 
 TEST_F(CatalogTest, a_batch_is_intended_then_committed) {

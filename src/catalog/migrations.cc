@@ -244,8 +244,14 @@ UPDATE pipes SET first_version = coalesce(
 WHERE parent_id IS NOT NULL;
 )sql";
 
+// Files of the source's log that a load has seen (LogAnchor texts, a line each), until the flow has passed
+// them.
+constexpr const char* kVersion8 = R"sql(
+ALTER TABLE pipes ADD COLUMN seen_log TEXT NOT NULL DEFAULT '';
+)sql";
+
 constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3, kVersion4,
-                                       kVersion5, kVersion6, kVersion7};
+                                       kVersion5, kVersion6, kVersion7, kVersion8};
 
 /// The file's version; 0 for an empty file. Only reads.
 int64_t check_file(Database& database, int64_t known) {

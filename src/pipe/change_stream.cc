@@ -18,6 +18,7 @@
 #include "pipe/destination_check.h"
 #include "pipe/pipe_check.h"
 #include "pipe/prepared_reader.h"
+#include "pipe/seen_log.h"
 #include "pipe/source_watch.h"
 #include "pipe/stopped_tables.h"
 #include "source/binlog_stream.h"
@@ -115,6 +116,7 @@ class Session {
         log_start_ =
             plan_log_start(connection, context_.source_info, start_.position, start_.anchor, same_server);
         if (!same_server) take_over_server(catalog);
+        require_seen_log(context_, start_.position, log_start_.files);
         if (std::optional<Intent> intent = catalog.intent(context_.pipe_id)) {
             replay_ = Replay{intent->last_version, intent->block_bytes};
             spdlog::info("replaying batch {} (versions {} to {})", intent->batch, intent->first_version,

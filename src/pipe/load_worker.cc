@@ -9,6 +9,7 @@
 #include <spdlog/spdlog.h>
 
 #include "encode/native.h"
+#include "pipe/seen_log.h"
 
 namespace penstock {
 namespace {
@@ -171,7 +172,7 @@ void LoadWorker::read_partitions(Queue& queue, const std::stop_token& stop) {
             std::stop_callback interrupt(stop, [&] { reader.interrupt(); });
             while (true) {
                 if (!reader.position_after().none()) {
-                    context_.catalog->raise_snapshot_high(context_.pipe_id, reader.position_after());
+                    note_seen(context_, reader.position_after());
                 }
                 context_.catalog->start_partition(context_.pipe_id, plan_.id, partition->index);
                 read_partition(*partition, reader, queue, stop);

@@ -16,6 +16,7 @@
 #include "pipe/load_finisher.h"
 #include "pipe/load_target.h"
 #include "pipe/load_worker.h"
+#include "pipe/seen_log.h"
 #include "pipe/stopped_tables.h"
 #include "pipe/threads.h"
 #include "source/partition_planner.h"
@@ -161,7 +162,7 @@ class TableLoader {
             spdlog::info("{}: {} readers at {} ({})", plan_.source.qualified_name(), readers,
                          snapshots.position.to_string(), snapshots.method);
             exact = snapshots.position;
-            if (!exact.none()) context_.catalog->raise_snapshot_high(context_.pipe_id, exact);
+            if (!exact.none()) note_seen(context_, exact);
             exact_readers_ = std::move(snapshots.readers);
             if (context_.spec.settings.mode != ReplicationMode::kSnapshot) require_consistent_reading();
         }

@@ -132,6 +132,14 @@ BinlogStream open_log(const SourceEndpoint& endpoint, const ServerInfo& info, co
     return stream;
 }
 
+void require_seen(const SourceEndpoint& endpoint, const ServerInfo& info,
+                  const std::optional<std::vector<LogFile>>& files, const LogAnchor& seen) {
+    const std::string address = endpoint.host + ":" + std::to_string(endpoint.port);
+    if (files && !has_file(*files, seen, address)) return;
+    if (anchor_at(endpoint, info, {seen.file, seen.end}).head != seen.head)
+        put_back(address, seen, "its file " + seen.file + " is another than the one of that name before");
+}
+
 LogAnchor anchor_at(const SourceEndpoint& endpoint, const ServerInfo& info, const FilePosition& place) {
     SourceEndpoint reader = endpoint;
     reader.server_id.reset();  // a stream of the pipe may be using it

@@ -40,6 +40,12 @@ BinlogStream open_log(const SourceEndpoint& endpoint, const ServerInfo& info, co
                       const LogAnchor& anchor, const LogStart& start, const BinlogStreamOptions& options,
                       const std::stop_token& stop);
 
+/// The server still has the file that is named, with the same head, and at least up to `seen.end`; or has
+/// purged it. Throws kFailPipe otherwise: the source was put back. `files`: nullopt where the user may not
+/// ask; then the head alone counts.
+void require_seen(const SourceEndpoint& endpoint, const ServerInfo& info,
+                  const std::optional<std::vector<LogFile>>& files, const LogAnchor& seen);
+
 /// The anchor of a place of which no transaction is known yet. Opens a dump there for a moment.
 LogAnchor anchor_at(const SourceEndpoint& endpoint, const ServerInfo& info, const FilePosition& place);
 

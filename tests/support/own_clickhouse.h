@@ -1,11 +1,15 @@
 #pragma once
 // A ClickHouse for one test alone, which may lose power or be put back to an older state.
 
+#include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -75,27 +79,27 @@ class OwnClickHouse {
     nlohmann::json facts_;
 };
 
-/// What a power cut takes from a table of a server that was killed: its newest `parts`. `path` as
-/// system.tables has it (data_paths).
-inline void lose_newest_parts(const std::string& path, int parts) {
-    namespace fs = std::filesystem;
-    for (; parts > 0; --parts) {
-        fs::path newest;
-        long highest = -1;
-        for (const fs::directory_entry& entry : fs::directory_iterator(path)) {
-            // PARTITION_MIN_MAX_LEVEL
-            const std::string name = entry.path().filename();
-            const size_t end = name.find_last_of('_');
-            if (!entry.is_directory() || end == std::string::npos || name.starts_with("tmp")) continue;
-            const size_t middle = name.find_last_of('_', end - 1);
-            if (middle == std::string::npos) continue;
-            const long block = std::strtol(name.c_str() + middle + 1, nullptr, 10);
-            if (block <= highest) continue;
-            highest = block;
-            newest = entry.path();
-        }
-        if (!newest.empty()) fs::remove_all(newest);
+/// The parts of a table, the newest first. `path` as system.tables has it (data_paths).
+inline std::vector<std::filesystem::path> parts_by_age(const std::string& path) {
+    std::map<long, std::filesystem::path> parts;
+    for (const auto& entry : std::filesystem::directory_iterator(path)) {
+        // PARTITION_MIN_MAX_LEVEL
+        const std::string name = entry.path().filename();
+        const size_t end = name.find_last_of('_');
+        if (!entry.is_directory() || end == std::string::npos || name.starts_with("tmp")) continue;
+        const size_t middle = name.find_last_of('_', end - 1);
+        if (middle == std::string::npos) continue;
+        parts[-std::strtol(name.c_str() + middle + 1, nullptr, 10)] = entry.path();
     }
+    std::vector<std::filesystem::path> paths;
+    for (const auto& [block, part] : parts) paths.push_back(part);
+    return paths;
+}
+
+/// What a power cut takes from a table of a server that was killed: its newest `parts`.
+inline void lose_newest_parts(const std::string& path, size_t parts) {
+    const std::vector<std::filesystem::path> all = parts_by_age(path);
+    for (size_t i = 0; i < std::min(parts, all.size()); ++i) std::filesystem::remove_all(all[i]);
 }
 
 }  // namespace penstock::test

@@ -149,6 +149,12 @@ void Relay::keep(int client, std::string bytes) {
     }
 }
 
+void Relay::forget() {
+    std::lock_guard lock(mutex_);
+    held_requests_.clear();
+    held_ = 0;
+}
+
 std::vector<std::string> Relay::let_go() {
     std::vector<std::string> requests, answers;
     {

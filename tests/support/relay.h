@@ -27,6 +27,8 @@ class Relay {
     /// From now on requests whose head holds `text` are held back; "": no more of them.
     void hold(const std::string& text);
     uint64_t held() const { return held_; }  ///< requests that are complete here and not let go
+    /// Drops the requests that are held, as a network does whose cable is cut.
+    void forget();
     /// Sends the requests that are held to the server, and returns their answers when all are there.
     std::vector<std::string> let_go();
 
