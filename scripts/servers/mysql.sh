@@ -14,13 +14,20 @@ mysql_finish_tree() {
     as_root mkdir -p "$tree/instances"
     as_root chroot "$tree" install -d -o mysql -m 750 /template
     # sql_mode and the rest stay as the server ships them: the pipe must cope with the defaults.
-    as_root chroot "$tree" /usr/sbin/mysqld --no-defaults --initialize-insecure --user=mysql \
-        --datadir=/template/data --innodb-redo-log-capacity=64M >"$tree.log" 2>&1 || {
-        tail -n 20 "$tree.log" >&2
-        die "mysqld --initialize failed"
-    }
+    mysql_initialize /template/data "$tree.log"
     # Each copy makes its own server UUID.
     as_root rm -f "$tree/template/data/auto.cnf"
+}
+
+# DATA, a directory of the tree, gets what a new server begins with. LOG, and arguments for the server.
+mysql_initialize() {
+    local data=$1 log=$2
+    shift 2
+    as_root chroot "${tree:-$mysql_tree}" /usr/sbin/mysqld --no-defaults --initialize-insecure --user=mysql \
+        --datadir="$data" --innodb-redo-log-capacity=64M "$@" >"$log" 2>&1 || {
+        tail -n 20 "$log" >&2
+        die "mysqld --initialize failed"
+    }
 }
 
 mysql_start() {
@@ -32,7 +39,11 @@ mysql_start() {
     outside=$mysql_tree$inside
     as_root chroot "$mysql_tree" install -d -o mysql -m 755 "$inside"
     echo "$outside" >"$dir/outside"
-    as_root cp -a "$mysql_tree/template/data" "$outside/data"
+    if [[ " $* " = *" --lower-case-table-names=1 "* ]]; then  # which is chosen once, with the data
+        mysql_initialize "$inside/data" "$dir/initialize.log" --lower-case-table-names=1
+    else
+        as_root cp -a "$mysql_tree/template/data" "$outside/data"
+    fi
     mysql_certificate "$dir" "$outside/data"
     printf '%s\n' "SET sql_log_bin = 0;" \
         "ALTER USER root@localhost IDENTIFIED BY '$password';" \
