@@ -173,8 +173,8 @@ void run(benchmark::State& state, const Log& log) {
     uint64_t changes = 0, bytes = 0, allocated = 0;
     auto pass = [&] {
         // Each pass is a stream of its own, whose GTIDs begin anew.
-        ChangeBatcher batcher(tables, StreamPoint{Position(GtidSet{}), 1, 1}, size_t{256} << 20, {}, false,
-                              &pool);
+        ChangeBatcher batcher(tables, StreamPoint{Position(GtidSet{}), 1, 1}, size_t{256} << 20, {},
+                              NameRules(), &pool);
         const EventParser::Take take = [&](const Event& event) { batcher.feed(event, parser.header()); };
         const uint64_t before = allocations();
         for (const Bytes& event : log.events) parser.parse_all(event, take);

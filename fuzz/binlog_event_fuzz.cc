@@ -99,7 +99,8 @@ struct Toucher {
     void operator()(const QueryEvent& e) {
         touch(e.database);
         touch(e.query);
-        read_statement(e.query, e.database);
+        if (e.updated_databases) touch(*e.updated_databases);
+        read_statement(e);
     }
     void operator()(const XidEvent&) {}
     void operator()(const XaPrepareEvent& e) { touch(e.xid); }

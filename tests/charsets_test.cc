@@ -228,7 +228,7 @@ TEST_P(CharsetsTest, NamesInEveryClientsCharacters) {
             parser.parse_all(stream.next(), [&](const Event& event) {
                 const auto* query = std::get_if<QueryEvent>(&event);
                 if (query == nullptr || query->database != database_) return;
-                LogStatement statement = read_statement(query->query, query->database);
+                LogStatement statement = read_statement(*query);
                 if (statement.kind == LogStatement::Kind::kTruncate) truncated = statement.tables.at(0).table;
             });
         }

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "decode/binlog_row.h"
+#include "decode/sql_tokens.h"
 #include "decode/table_map.h"
 #include "decode/text_row.h"
 #include "support/golden_table.h"
@@ -136,7 +137,7 @@ std::string describe(const Event& event) {
         }
         std::string operator()(const QueryEvent& e) {
             std::string text = "query " + std::string(e.query.substr(0, 40));
-            return (e.sql_mode & QueryEvent::kAnsiQuotes) != 0 ? text + " (ANSI)" : text;
+            return (e.sql_mode & SqlDialect::kAnsiQuotes) != 0 ? text + " (ANSI)" : text;
         }
         std::string operator()(const XidEvent&) { return "xid"; }
         std::string operator()(const XaPrepareEvent& e) {

@@ -184,7 +184,7 @@ TEST_P(GoldenDamageTest, LogsCutBetweenEventsEndBeforeTheOpenTransaction) {
     std::string kind = GetParam() == std::string("mysql") ? "mysql" : "mariadb";
     auto events = golden_events(GetParam() + std::string("/types.binlog"));
     StreamPoint start{Position::parse("file:" + kind + ":log.000001:4"), 1, 1};
-    ChangeBatcher batcher({MappedTable{&plan}}, start, size_t{64} << 20, std::nullopt, false);
+    ChangeBatcher batcher({MappedTable{&plan}}, start, size_t{64} << 20, std::nullopt, NameRules());
     EventParser parser;
     EventHeader artificial;
     artificial.flags = EventHeader::kArtificial;

@@ -1,7 +1,6 @@
 #include "batch/change_batcher.h"
 
 #include <algorithm>
-#include <cctype>
 
 #include "decode/event_types.h"
 #include "decode/table_map.h"
@@ -32,28 +31,23 @@ struct ChangeBatcher::MapEntry {
 
 namespace {
 
-std::string lower(std::string_view text) {
-    std::string out(text);
-    for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    return out;
-}
-
+constexpr size_t kShownStatement = 200;  // bytes of it in a message
 constexpr size_t kBlocksPerChunk = 2;
 constexpr uint64_t kFileHead = 4;  // where the first event of a log file is
 
-std::string name_key(std::string_view database, std::string_view table, bool lower_case) {
+std::string name_key(std::string_view database, std::string_view table, NameFold fold) {
     std::string key;
     key.reserve(database.size() + 1 + table.size());
     key.append(database).push_back('\0');
     key.append(table);
-    return lower_case ? lower(key) : key;
+    return fold_name(key, fold);
 }
 
 }  // namespace
 
 ChangeBatcher::ChangeBatcher(std::vector<MappedTable> tables, StreamPoint start, size_t block_bytes,
-                             std::optional<Replay> replay, bool lower_case_names, BlockPool* pool)
-    : lower_case_names_(lower_case_names),
+                             std::optional<Replay> replay, NameRules names, BlockPool* pool)
+    : names_(names),
       next_block_bytes_(block_bytes),
       block_bytes_(replay ? replay->block_bytes : block_bytes),
       replay_(replay),
@@ -68,7 +62,7 @@ ChangeBatcher::ChangeBatcher(std::vector<MappedTable> tables, StreamPoint start,
         tables_.push_back(std::make_unique<Table>(std::move(mapped)));
         Table* table = tables_.back().get();
         const TableSchema& source = table->mapped.plan->source;
-        by_name_[name_key(source.database, source.name, lower_case_names_)].push_back(table);
+        by_name_[name_key(source.database, source.name, names_.tables)].push_back(table);
         if (!table->mapped.joined.none() || !table->mapped.loaded_until.none())
             partly_loaded_.push_back(table);
     }
@@ -304,7 +298,7 @@ void ChangeBatcher::feed_prepared(const Event& event) {
         if (const auto* map = std::get_if<TableMapEvent>(&event)) return handle(*map);
         if (const auto* rows = std::get_if<RowsEvent>(&event)) return handle(*rows);
         if (const auto* query = std::get_if<QueryEvent>(&event)) {
-            LogStatement statement = read_statement(query->query, query->database);
+            LogStatement statement = read_statement(*query);
             if (statement.kind == LogStatement::Kind::kSavepoint) set_savepoint(statement.savepoint);
             if (statement.kind == LogStatement::Kind::kRollbackToSavepoint) roll_back_to(statement.savepoint);
         }
@@ -335,7 +329,7 @@ void ChangeBatcher::handle(const IncidentEvent& event) {
 }
 
 void ChangeBatcher::handle(const QueryEvent& event) {
-    LogStatement statement = read_statement(event.query, event.database);
+    LogStatement statement = read_statement(event);
     switch (statement.kind) {
         case LogStatement::Kind::kBegin:
             if (!in_transaction_) {
@@ -367,12 +361,13 @@ void ChangeBatcher::handle(const QueryEvent& event) {
             prepared_.erase(statement.xid);
             return commit();
         default:
-            check_statement(statement, event.query, event.database);
+            check_statement(statement, event);
             if (!in_transaction_ || ends_with_statement_) commit();
     }
 }
 
-void ChangeBatcher::set_savepoint(const std::string& name) {
+void ChangeBatcher::set_savepoint(const std::string& written) {
+    const std::string name = fold_name(written, names_.savepoints);
     std::erase_if(savepoints_, [&](const Savepoint& savepoint) { return savepoint.name == name; });
     if (savepoints_.size() == kMostSavepoints) savepoints_.pop_front();
     Savepoint& savepoint = savepoints_.emplace_back(Savepoint{name, next_version_, {}});
@@ -387,7 +382,8 @@ void ChangeBatcher::set_savepoint(const std::string& name) {
 
 // The log has rows that were rolled back where the server could not take them out of the transaction again,
 // because tables without transactions were changed in between; those have groups of their own.
-void ChangeBatcher::roll_back_to(const std::string& name) {
+void ChangeBatcher::roll_back_to(const std::string& written) {
+    const std::string name = fold_name(written, names_.savepoints);
     auto found = std::find_if(savepoints_.begin(), savepoints_.end(),
                               [&](const Savepoint& savepoint) { return savepoint.name == name; });
     if (found == savepoints_.end()) return stop_changed_tables();  // their rows are handed over already
@@ -425,36 +421,47 @@ void ChangeBatcher::stop_changed_tables() {
     }
 }
 
-void ChangeBatcher::check_statement(const LogStatement& statement, std::string_view query,
-                                    std::string_view database) {
-    using Kind = LogStatement::Kind;
-    if (statement.kind == Kind::kChangesRows) {
-        // What it changes may hide behind a view or a trigger, so the database alone decides.
-        for (const auto& table : tables_) {
-            const std::string& mapped = table->mapped.plan->source.database;
-            if (lower(database) != lower(mapped) && !mentions_identifier(query, mapped)) continue;
-            if (passes_over(*table)) continue;
-            stop(*table, "the log holds a change in the table's database as a statement, not as rows",
-                 "A session used binlog_format=STATEMENT or MIXED; set it to ROW and resync the table");
+/// The statement may have changed rows of other tables than those that it names: by functions, triggers,
+/// views.
+void ChangeBatcher::stop_reached(const QueryEvent& event) {
+    const auto is_listed = [&](const std::string& database) {
+        std::string_view names = *event.updated_databases;
+        for (size_t end; (end = names.find('\0')) != std::string_view::npos; names.remove_prefix(end + 1)) {
+            if (same_name(names.substr(0, end), database, names_.tables)) return true;
         }
-        return;
+        return false;
+    };
+    for (const auto& table : tables_) {
+        if (passes_over(*table)) continue;
+        if (event.updated_databases && !is_listed(table->mapped.plan->source.database)) continue;
+        const char* what = event.updated_databases ? "a change in the table's database"
+                                                   : "what may be a change of the table";
+        stop(*table,
+             "the log holds " + std::string(what) +
+                 " as a statement, not as rows: " + std::string(event.query.substr(0, kShownStatement)),
+             "A session used binlog_format=STATEMENT or MIXED; set it to ROW and resync the table");
     }
+}
+
+void ChangeBatcher::check_statement(const LogStatement& statement, const QueryEvent& event) {
+    using Kind = LogStatement::Kind;
+    if (statement.may_change_rows) stop_reached(event);
     auto refuse = [&](Table* table, const char* what) {
         if (passes_over(*table)) return;
-        stop(*table, std::string(what) + ": " + std::string(query.substr(0, 200)),
+        stop(*table, std::string(what) + ": " + std::string(event.query.substr(0, kShownStatement)),
              "Penstock does not apply this statement; resync the table");
     };
     for (const StatementTable& named : statement.tables) {
         if (statement.kind == Kind::kDropDatabase) {
             for (const auto& table : tables_) {
                 const std::string& mapped = table->mapped.plan->source.database;
-                if (lower_case_names_ ? lower(mapped) == lower(named.database) : mapped == named.database) {
+                if (same_name(mapped, named.database, names_.tables)) {
                     refuse(table.get(), "the source dropped the table's database");
                 }
             }
             continue;
         }
-        for (Table* table : find_tables(named.database.empty() ? database : named.database, named.table)) {
+        for (Table* table : find_tables(named.database, named.table)) {
             switch (statement.kind) {
                 case Kind::kAlterTable:
                     refuse(table, "the source altered the table");
@@ -466,6 +473,11 @@ void ChangeBatcher::check_statement(const LogStatement& statement, std::string_v
                     break;
                 case Kind::kTruncate:
                     refuse(table, "the source emptied the table or a partition of it");
+                    break;
+                case Kind::kRepairTable:
+                    // InnoDB has no such thing.
+                    if (table->mapped.plan->source.storage_engine != "InnoDB")
+                        refuse(table, "the source repaired the table, which may cost it rows");
                     break;
                 case Kind::kDropTable:
                     refuse(table, "the source dropped or replaced the table");
@@ -483,7 +495,7 @@ void ChangeBatcher::check_statement(const LogStatement& statement, std::string_v
 const std::vector<ChangeBatcher::Table*>& ChangeBatcher::find_tables(std::string_view database,
                                                                      std::string_view table) const {
     static const std::vector<Table*> kNone;
-    auto found = by_name_.find(name_key(database, table, lower_case_names_));
+    auto found = by_name_.find(name_key(database, table, names_.tables));
     return found == by_name_.end() ? kNone : found->second;
 }
 

@@ -19,6 +19,7 @@
 #include "decode/binlog_row.h"
 #include "decode/statement.h"
 #include "model/block_pool.h"
+#include "model/name_fold.h"
 #include "model/table_plan.h"
 
 namespace penstock {
@@ -51,11 +52,11 @@ struct PreparedTransaction {
 
 class ChangeBatcher {
   public:
-    /// `start.position` decides the position's kind. Tables are found by (database, table), exactly, or in
-    /// lower case when `lower_case_names`. Plans and pool, the place of blocks that were inserted (null:
-    /// none), outlive the batcher; ids are indexes into `tables`.
+    /// `start.position` decides the position's kind. Tables and savepoints are found by their names as
+    /// `names` compares them. Plans and pool, the place of blocks that were inserted (null: none), outlive
+    /// the batcher; ids are indexes into `tables`.
     ChangeBatcher(std::vector<MappedTable> tables, StreamPoint start, size_t block_bytes,
-                  std::optional<Replay> replay, bool lower_case_names, BlockPool* pool = nullptr);
+                  std::optional<Replay> replay, NameRules names, BlockPool* pool = nullptr);
     ~ChangeBatcher();
 
     /// From the last event fed on, or from the start, places of the stream are exact, and all that the log of
@@ -147,7 +148,8 @@ class ChangeBatcher {
     void roll_back_to(const std::string& name);
     void append_rows(Table& table, const BinlogRowDecoder& decoder, const RowsEvent& event);
     bool append_row(Table& table, const BinlogRowDecoder& decoder, const RowsEvent& event, ByteReader& rows);
-    void check_statement(const LogStatement& statement, std::string_view query, std::string_view database);
+    void check_statement(const LogStatement& statement, const QueryEvent& event);
+    void stop_reached(const QueryEvent& event);
     /// Takes the table out of the flow, with the error as its reason.
     void stop(Table& table, const Error& error);
     void stop(Table& table, const std::string& message, const std::string& hint);
@@ -166,7 +168,7 @@ class ChangeBatcher {
     static constexpr size_t kMostMaps = 2000;               // kept beyond the statement that they came for
     std::unordered_map<uint64_t, MapEntry> maps_;           // by the log's table id
     std::unordered_map<uint64_t, MapEntry> prepared_maps_;  // the stream's own while rows are read again
-    bool lower_case_names_;
+    NameRules names_;
     size_t next_block_bytes_;  // of the next batch
     size_t block_bytes_;       // in force; while replaying the one of then
     std::optional<Replay> replay_;
@@ -225,7 +227,7 @@ class ChangeBatcher {
             bool changed = false;
             uint64_t inserted = 0, updated = 0, deleted = 0;
         };
-        std::string name;
+        std::string name;  // folded
         uint64_t version;
         std::vector<Place> places;  // tables that are not here had no rows in the open batch
     };

@@ -223,7 +223,7 @@ TEST_F(ChangeBatcherTest, ATableWithTwoTargetsFeedsBoth) {
     TablePlan copy = make_plan(1, "orders");
     copy.target_table = "orders_copy";
     StreamPoint start{Position(GtidSet::parse(std::string(kUuid) + ":1-10")), 101, 5};
-    ChangeBatcher batcher({{&orders_, {}}, {&copy, {}}}, start, 1 << 20, {}, false);
+    ChangeBatcher batcher({{&orders_, {}}, {&copy, {}}}, start, 1 << 20, {}, NameRules());
     FakeLog log(batcher);
     log.insert(11, "orders", {1, 2});
     log.insert(12, "orders", {3});
@@ -269,12 +269,18 @@ TEST_F(ChangeBatcherTest, StatementsOnMappedTablesAreNeverSilent) {
     log.query("TRUNCATE TABLE other");
     // The same name in another database is another table.
     log.gtid(13);
-    log.feed(QueryEvent{"elsewhere", "DELETE FROM orders"});
+    log.feed(
+        QueryEvent{"elsewhere", "DELETE FROM orders", 0, false, false, std::string_view("elsewhere\0", 10)});
     EXPECT_EQ(batcher.position().to_string(), "mysql-gtid:" + std::string(kUuid) + ":1-13");
     EXPECT_TRUE(batcher.take(true).stops.empty());
     log.gtid(14);
-    log.feed(QueryEvent{"elsewhere", "DELETE FROM `shop`.orders"});
+    log.feed(QueryEvent{"elsewhere", "SELECT f()", 0, false, false, std::string_view("a\0shop\0", 7)});
     EXPECT_EQ(batcher.take(true).stops.size(), 2u);
+    ChangeBatcher unlisted = make();
+    FakeLog other(unlisted);
+    other.gtid(11);
+    other.feed(QueryEvent{"elsewhere", "SELECT f()"});
+    EXPECT_EQ(unlisted.take(true).stops.size(), 2u);
 }
 
 TEST_F(ChangeBatcherTest, AStoppedTableLeavesTheOthersFlowing) {
@@ -327,7 +333,7 @@ TEST_F(ChangeBatcherTest, AReplayStopsATableWhereItStoppedBefore) {
     // The row that stopped it then would pass now; the versions of the rows after it must not move.
     StreamPoint start{Position(GtidSet::parse(std::string(kUuid) + ":1-10")), 101, 5};
     ChangeBatcher batcher({{&orders_, {}, {}, 102}, {&items_, {}}}, start, 1 << 20, Replay{103, 1 << 20},
-                          false);
+                          NameRules());
     FakeLog log(batcher);
     log.insert(11, "orders", {1, 2});
     log.insert(12, "items", {7, 8});
@@ -460,7 +466,7 @@ TEST_F(ChangeBatcherTest, AOnePhaseCommitWantsItsRowsAtOnce) {
 TEST(ChangeBatcherFilePosition, OffsetsPassFourGigabytes) {
     TablePlan orders = make_plan(0, "orders");
     StreamPoint start{Position(FilePosition{"binlog.000009", 0xfffffff0}), 1, 1};
-    ChangeBatcher batcher({{&orders, {}}}, start, 1 << 20, {}, false);
+    ChangeBatcher batcher({{&orders, {}}}, start, 1 << 20, {}, NameRules());
     EventHeader artificial;
     artificial.flags = EventHeader::kArtificial;
     batcher.feed(RotateEvent{"binlog.000009", 0xfffffff0, true}, artificial);

@@ -134,7 +134,7 @@ class ChangeBatcherTest : public testing::Test {
     ChangeBatcher make(std::optional<Replay> replay = {}, size_t block_bytes = 1 << 20,
                        Position loaded = {}) {
         StreamPoint start{Position(GtidSet::parse(std::string(kUuid) + ":1-10")), 101, 5};
-        return ChangeBatcher({{&orders_, loaded}, {&items_, {}}}, start, block_bytes, replay, false);
+        return ChangeBatcher({{&orders_, loaded}, {&items_, {}}}, start, block_bytes, replay, NameRules());
     }
     /// What Block::memory() counts for the columns themselves.
     static size_t columns_memory(const TablePlan& plan) { return plan.columns.size() * Block::kColumnMemory; }

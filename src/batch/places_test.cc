@@ -12,7 +12,7 @@ class PlacesTest : public ChangeBatcherTest {
     ChangeBatcher from(const std::string& position, Position loaded = {}, LogAnchor anchor = {}) {
         return ChangeBatcher({{&orders_, std::move(loaded)}, {&items_, {}}},
                              StreamPoint{Position::parse(position), 101, 5, std::move(anchor)}, 1 << 20, {},
-                             false);
+                             NameRules());
     }
     static std::string gtids(const std::string& rest) { return std::string("mysql-gtid:") + kUuid + rest; }
     static void commit_mariadb(FakeLog& log, const MariadbGtid& gtid, int32_t id) {

@@ -37,6 +37,28 @@ TEST_F(ChangeBatcherTest, RowsBehindASavepointAreTakenBack) {
     EXPECT_EQ(chunk.to.next_version, 104u);
 }
 
+TEST_F(ChangeBatcherTest, ASavepointTakesThePlaceOfOneThatTheServerCallsTheSame) {
+    for (const bool one : {true, false}) {
+        NameRules rules;
+        if (!one) rules.savepoints = NameFold::kUnicode14;
+        StreamPoint start{Position(GtidSet::parse(std::string(kUuid) + ":1-10")), 101, 5};
+        ChangeBatcher batcher({{&orders_, {}}, {&items_, {}}}, start, 1 << 20, {}, rules);
+        FakeLog log(batcher);
+        log.begin(11);
+        log.map(9, "orders");
+        log.query("SAVEPOINT `\xc3\x89`");  // E acute
+        log.rows(9, RowsEvent::Kind::kInsert, image(1, "a"));
+        log.query("SAVEPOINT `e`");
+        log.rows(9, RowsEvent::Kind::kInsert, image(2, "b"));
+        log.query("ROLLBACK TO `\xc3\xa9`");
+        log.rows(9, RowsEvent::Kind::kInsert, image(3, "c"));
+        log.feed(XidEvent{1});
+        Chunk chunk = batcher.take(true);
+        ASSERT_EQ(chunk.blocks.size(), 1u);
+        EXPECT_EQ(ids(chunk.blocks[0]), one ? (std::vector<int32_t>{1, 3}) : std::vector<int32_t>{3});
+    }
+}
+
 // The table has counts in the batch and no block at the savepoint.
 TEST_F(ChangeBatcherTest, ASavepointBehindRowsThatWereHandedOverTakesBackWhatFollowsIt) {
     ChangeBatcher batcher = make();

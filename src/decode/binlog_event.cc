@@ -126,16 +126,19 @@ HeartbeatEvent parse_heartbeat(ByteReader& body, const EventHeader& header, bool
 struct QueryVariables {
     uint64_t sql_mode = 0;
     uint16_t client_collation = 0;
+    std::optional<std::string_view> updated_databases;
 };
 
 QueryVariables read_query_variables(ByteReader variables) {
     constexpr uint8_t kFlags2 = 0, kSqlMode = 1, kOldCatalog = 2, kAutoIncrement = 3, kCharset = 4,
-                      kCatalog = 6;
+                      kTimeZone = 5, kCatalog = 6, kTimeNames = 7, kDatabaseCharset = 8, kMapForUpdate = 9,
+                      kMasterDataWritten = 10, kInvoker = 11, kUpdatedDatabases = 12, kTooMany = 254;
     QueryVariables found;
     while (!variables.empty()) {
         switch (variables.u8()) {
             case kFlags2:
             case kAutoIncrement:
+            case kMasterDataWritten:
                 variables.skip(4);
                 break;
             case kSqlMode:
@@ -145,11 +148,37 @@ QueryVariables read_query_variables(ByteReader variables) {
                 variables.skip(variables.u8() + 1u);
                 break;
             case kCatalog:
+            case kTimeZone:
+                variables.skip(variables.u8());
+                break;
+            case kTimeNames:
+            case kDatabaseCharset:
+                variables.skip(2);
+                break;
+            case kMapForUpdate:
+                variables.skip(8);
+                break;
+            case kInvoker:  // user and host
+                variables.skip(variables.u8());
                 variables.skip(variables.u8());
                 break;
             case kCharset:  // of the client, the connection, the server
                 found.client_collation = variables.u16();
+                variables.skip(4);
+                break;
+            case kUpdatedDatabases: {
+                const uint8_t count = variables.u8();
+                if (count == kTooMany) return found;
+                const std::string_view names = as_text(ByteReader(variables).rest());
+                size_t size = 0;
+                for (uint8_t i = 0; i < count; ++i) {
+                    const size_t end = names.find('\0', size);
+                    if (end == std::string_view::npos) variables.fail("a database's name cut short");
+                    size = end + 1;
+                }
+                found.updated_databases = names.substr(0, size);
                 return found;
+            }
             default:  // none that is wanted follows
                 return found;
         }
@@ -468,9 +497,12 @@ void EventParser::parse_query(ByteReader& body, size_t extra_post_header, bool c
     QueryVariables variables =
         read_query_variables(ByteReader(body.bytes(status_size), event_name(header_.type)));
     event.sql_mode = variables.sql_mode;
+    event.mariadb = mariadb_;
+    event.updated_databases = variables.updated_databases;
     event.database = as_text(body.bytes(database_size));
     body.skip(1);
     event.query = as_utf8(as_text(compressed ? inflate(body) : body.rest()), variables.client_collation);
+    event.nbsp_is_blank = has_blank_nbsp(statement_charset_);
 }
 
 // Bytes of a character may look like quotes (big5, gbk, sjis), so no statement is read before this.

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -87,9 +88,12 @@ struct RowsEvent {  ///< WRITE/UPDATE/DELETE_ROWS v1 and v2; MariaDB's compresse
 struct QueryEvent {
     std::string_view database;
     std::string_view query;
-    uint64_t sql_mode = 0;  ///< in force for the statement; kAnsiQuotes changes what "x" means
-
-    static constexpr uint64_t kAnsiQuotes = 4;
+    uint64_t sql_mode = 0;       ///< in force for the statement: it changes what quotes mean
+    bool mariadb = false;        ///< the server is one: it reads more
+    bool nbsp_is_blank = false;  ///< in the client's character set, that U+00A0 parts words
+    /// MySQL's list of the databases that it may have changed, each name ended by a NUL. None where the
+    /// server does not say: MariaDB, and MySQL when they are more than 16.
+    std::optional<std::string_view> updated_databases{};
 };
 struct XidEvent {
     uint64_t xid = 0;

@@ -8,6 +8,7 @@
 #include <zlib.h>
 
 #include "decode/event_types.h"
+#include "decode/sql_tokens.h"
 #include "decode/table_map.h"
 
 namespace penstock {
@@ -233,7 +234,7 @@ TEST(EventParserTest, StatementsAreUtf8WhateverTheClientSent) {
         status.push_back(0);
         put<uint32_t>(status, 0);
         status.push_back(1);
-        put<uint64_t>(status, QueryEvent::kAnsiQuotes);
+        put<uint64_t>(status, SqlDialect::kAnsiQuotes);
         status.push_back(6);
         status.push_back(3);
         put(status, "std");
@@ -252,7 +253,7 @@ TEST(EventParserTest, StatementsAreUtf8WhateverTheClientSent) {
         body.push_back(0);
         put(body, statement);
         auto e = parse<QueryEvent>(parser, event(kQueryEvent, body));
-        EXPECT_EQ(e.sql_mode, QueryEvent::kAnsiQuotes);
+        EXPECT_EQ(e.sql_mode, SqlDialect::kAnsiQuotes);
         return std::string(e.query);
     };
     const std::string umlaut = "TRUNCATE TABLE t\xc3\xa4";
@@ -275,16 +276,41 @@ TEST(EventParserTest, Query) {
     body.push_back(2);  // length of the database
     put<uint16_t>(body, 0);
     Bytes status = {0, 0, 0, 0, 0, 1};
-    put<uint64_t>(status, QueryEvent::kAnsiQuotes | 1);
+    put<uint64_t>(status, SqlDialect::kAnsiQuotes | 1);
     put<uint16_t>(body, static_cast<uint16_t>(status.size()));
     body.insert(body.end(), status.begin(), status.end());
     put(body, std::string("db\0DROP TABLE \"t\"", 17));
     auto e = parse<QueryEvent>(parser, event(kQueryEvent, body));
     EXPECT_EQ(e.database, "db");
     EXPECT_EQ(e.query, "DROP TABLE \"t\"");
-    EXPECT_EQ(e.sql_mode, QueryEvent::kAnsiQuotes | 1);
+    EXPECT_EQ(e.sql_mode, SqlDialect::kAnsiQuotes | 1);
     body[11] = 200;  // status variables longer than the event
     EXPECT_NE(error_of(parser, event(kQueryEvent, body)).find("cut short"), std::string::npos);
+}
+
+TEST(EventParserTest, MySqlListsTheDatabasesThatAStatementMayHaveChanged) {
+    EventParser parser;
+    described(parser);
+    auto listed = [&](const std::string& list) {
+        Bytes status = {4}, body(8);
+        for (int i = 0; i < 3; ++i) put<uint16_t>(status, 255);
+        put(status,
+            std::string("\5\3UTC\7\1\0\10\1\0\11\1\0\0\0\0\0\0\0\12\1\0\0\0\13\2me\4host\14", 35) + list);
+        body.push_back(0);
+        put<uint16_t>(body, 0);
+        put<uint16_t>(body, static_cast<uint16_t>(status.size()));
+        body.insert(body.end(), status.begin(), status.end());
+        body.push_back(0);
+        put(body, "DO f()");
+        return event(kQueryEvent, body);
+    };
+    const std::string two("\2a\0bc\0", 6);
+    auto updated = parse<QueryEvent>(parser, listed(two + "\15\1\2\3")).updated_databases;
+    ASSERT_TRUE(updated);
+    EXPECT_EQ(*updated, two.substr(1));
+    EXPECT_EQ(*parse<QueryEvent>(parser, listed(std::string(1, '\0'))).updated_databases, "");
+    EXPECT_FALSE(parse<QueryEvent>(parser, listed("\xfe")).updated_databases);
+    EXPECT_NE(error_of(parser, listed("\2a")).find("cut short"), std::string::npos);
 }
 
 TEST(EventParserTest, RowsVersionsAndTheDummyEvent) {

@@ -104,6 +104,13 @@ bool is_utf8(std::string_view charset) {
            charset.empty();
 }
 
+bool has_blank_nbsp(std::string_view charset) {
+    static constexpr std::string_view kSets[] = {"armscii8", "cp1250", "cp852",  "cp866",   "dec8",
+                                                 "geostd8",  "greek",  "hebrew", "keybcs2", "latin1",
+                                                 "latin2",   "latin5", "latin7"};
+    return std::find(std::begin(kSets), std::end(kSets), charset) != std::end(kSets);
+}
+
 std::unique_ptr<Transcoder> Transcoder::make(std::string_view charset) {
     const auto* name = std::find_if(std::begin(kCharsets), std::end(kCharsets),
                                     [&](const CharsetName& entry) { return entry.mysql == charset; });

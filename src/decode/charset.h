@@ -20,6 +20,9 @@ bool is_utf8(std::string_view charset);
 /// where its bytes are UTF-8 or the number is not known.
 std::string_view charset_of_collation(uint16_t id);
 
+/// A client's set in which servers take U+00A0 for a blank between words, and not for a letter.
+bool has_blank_nbsp(std::string_view charset);
+
 /// Turns values of one column into UTF-8. Allocates when built, and afterwards only to grow its buffer.
 class Transcoder {
   public:

@@ -3,116 +3,16 @@
 #include <algorithm>
 #include <cctype>
 #include <initializer_list>
+#include <optional>
+
+#include "decode/sql_tokens.h"
+#include "model/name_fold.h"
 
 namespace penstock {
 namespace {
 
-struct Token {
-    enum class Kind { kEnd, kWord, kQuoted, kLiteral, kPunctuation };
-    Kind kind = Kind::kEnd;
-    std::string text;  // words in upper case in `upper`, as written in `text`
-    std::string upper;
-
-    bool is(std::string_view word) const { return kind == Kind::kWord && upper == word; }
-    bool is_punctuation(char c) const { return kind == Kind::kPunctuation && text[0] == c; }
-    bool is_name() const { return kind == Kind::kWord || kind == Kind::kQuoted; }
-};
-
-bool is_word_char(char c) {
-    auto u = static_cast<unsigned char>(c);
-    return std::isalnum(u) || c == '_' || c == '$' || u >= 0x80;
-}
-
-class Tokenizer {
-  public:
-    explicit Tokenizer(std::string_view text) : text_(text) { advance(); }
-
-    const Token& peek() const { return token_; }
-    Token take() {
-        Token t = std::move(token_);
-        advance();
-        return t;
-    }
-    bool accept(std::string_view word) {
-        if (!token_.is(word)) return false;
-        advance();
-        return true;
-    }
-    bool accept_punctuation(char c) {
-        if (!token_.is_punctuation(c)) return false;
-        advance();
-        return true;
-    }
-
-  private:
-    void skip_blanks() {
-        while (at_ < text_.size()) {
-            char c = text_[at_];
-            if (std::isspace(static_cast<unsigned char>(c)) || c == '\0') {
-                ++at_;
-            } else if (c == '#' || (c == '-' && text_.substr(at_, 2) == "--" &&
-                                    (at_ + 2 >= text_.size() ||
-                                     std::isspace(static_cast<unsigned char>(text_[at_ + 2]))))) {
-                while (at_ < text_.size() && text_[at_] != '\n') ++at_;
-            } else if (text_.substr(at_, 3) == "/*!" || text_.substr(at_, 4) == "/*M!") {
-                // Executable comment: its inside is code. Skip the opening and the version number.
-                at_ = text_.find('!', at_) + 1;
-                while (at_ < text_.size() && std::isdigit(static_cast<unsigned char>(text_[at_]))) ++at_;
-                ++executable_depth_;
-            } else if (executable_depth_ > 0 && text_.substr(at_, 2) == "*/") {
-                at_ += 2;
-                --executable_depth_;
-            } else if (text_.substr(at_, 2) == "/*") {
-                size_t close = text_.find("*/", at_ + 2);
-                at_ = close == std::string_view::npos ? text_.size() : close + 2;
-            } else {
-                return;
-            }
-        }
-    }
-
-    void advance() {
-        skip_blanks();
-        token_ = Token{};
-        if (at_ >= text_.size()) return;
-        char c = text_[at_];
-        if (c == '`' || c == '"' || c == '\'') {
-            token_.kind = c == '\'' ? Token::Kind::kLiteral : Token::Kind::kQuoted;
-            ++at_;
-            while (at_ < text_.size()) {
-                if (text_[at_] == c) {
-                    if (at_ + 1 < text_.size() && text_[at_ + 1] == c) {
-                        ++at_;  // a doubled quote stands for itself
-                    } else {
-                        break;
-                    }
-                } else if (text_[at_] == '\\' && c != '`' && at_ + 1 < text_.size()) {
-                    ++at_;
-                }
-                token_.text += text_[at_++];
-            }
-            if (at_ < text_.size()) ++at_;
-        } else if (is_word_char(c)) {
-            token_.kind = Token::Kind::kWord;
-            while (at_ < text_.size() && is_word_char(text_[at_])) {
-                token_.text += text_[at_];
-                token_.upper += static_cast<char>(std::toupper(static_cast<unsigned char>(text_[at_])));
-                ++at_;
-            }
-        } else {
-            token_.kind = Token::Kind::kPunctuation;
-            token_.text = c;
-            ++at_;
-        }
-    }
-
-    std::string_view text_;
-    size_t at_ = 0;
-    int executable_depth_ = 0;
-    Token token_;
-};
-
-bool read_table(Tokenizer& in, std::string_view default_database, std::vector<StatementTable>& tables) {
+bool read_table(SqlTokens& in, std::string_view default_database, std::vector<StatementTable>& tables) {
+    in.accept_punctuation('.');  // MariaDB: .t is t
     if (!in.peek().is_name()) return false;
     StatementTable t{std::string(default_database), in.take().text};
     if (in.accept_punctuation('.') && in.peek().is_name()) {
@@ -123,15 +23,28 @@ bool read_table(Tokenizer& in, std::string_view default_database, std::vector<St
     return true;
 }
 
-void accept_if_exists(Tokenizer& in) {
+void accept_if_exists(SqlTokens& in) {
     if (in.accept("IF")) {
         in.accept("NOT");
         in.accept("EXISTS");
     }
 }
 
+/// A primary key may be named as an index is.
+bool is_primary(const SqlToken& name) {
+    return same_name(name.text, "PRIMARY", NameFold::kGeneralCi);
+}
+
+/// Another engine keeps the rows of the table. BLACKHOLE does not, FEDERATED and their like have others.
+bool keeps_rows(const SqlToken& engine) {
+    for (const char* word : {"InnoDB", "MyISAM", "Aria", "ROCKSDB", "MEMORY", "HEAP", "ARCHIVE", "CSV"}) {
+        if (same_name(engine.text, word, NameFold::kLowerCase)) return true;
+    }
+    return false;
+}
+
 /// True for a clause of ALTER TABLE, given by its first words, that changes neither rows nor columns.
-bool is_harmless(const Token& first, const Token& second) {
+bool is_harmless(const SqlToken& first, const SqlToken& second) {
     auto second_is = [&](std::initializer_list<const char*> words) {
         return std::any_of(words.begin(), words.end(), [&](const char* word) { return second.is(word); });
     };
@@ -146,7 +59,7 @@ bool is_harmless(const Token& first, const Token& second) {
         return second.is("PARTITION");
     }
     for (const char* word :
-         {"ALGORITHM", "LOCK", "COMMENT", "AUTO_INCREMENT", "ROW_FORMAT", "FORCE", "ENGINE", "KEY_BLOCK_SIZE",
+         {"ALGORITHM", "LOCK", "COMMENT", "AUTO_INCREMENT", "ROW_FORMAT", "FORCE", "KEY_BLOCK_SIZE",
           "STATS_PERSISTENT", "STATS_AUTO_RECALC", "STATS_SAMPLE_PAGES"}) {
         if (first.is(word)) return true;
     }
@@ -155,7 +68,7 @@ bool is_harmless(const Token& first, const Token& second) {
 
 /// The tables: the one altered, and those that a clause names after TABLE or RENAME TO (partitions exchanged
 /// or converted, a new name).
-void read_alter(Tokenizer& in, std::string_view database, LogStatement& statement) {
+void read_alter(SqlTokens& in, std::string_view database, LogStatement& statement) {
     in.accept("ONLINE");
     in.accept("OFFLINE");
     bool harmless = !in.accept("IGNORE");  // IGNORE may delete rows
@@ -168,14 +81,20 @@ void read_alter(Tokenizer& in, std::string_view database, LogStatement& statemen
     int depth = 0;
     bool clause_start = true;
     bool drops_index = false;
-    while (in.peek().kind != Token::Kind::kEnd) {
-        Token t = in.take();
+    while (!in.peek().ends()) {
+        SqlToken t = in.take();
         if (t.is_punctuation('(')) ++depth;
         if (t.is_punctuation(')')) --depth;
         if (depth > 0) continue;
         if (clause_start) {
-            harmless = harmless && is_harmless(t, in.peek());
-            drops_index = drops_index || t.is("DROP");
+            const bool drops = t.is("DROP");
+            if (t.is("ENGINE")) in.accept_punctuation('=');
+            harmless = harmless && (t.is("ENGINE") ? keeps_rows(in.peek()) : is_harmless(t, in.peek()));
+            drops_index = drops_index || drops;
+            if (drops && (in.accept("INDEX") || in.accept("KEY") || in.accept("CONSTRAINT"))) {
+                accept_if_exists(in);
+                harmless = harmless && !is_primary(in.peek());
+            }
             if (t.is("RENAME") && !is_harmless(t, in.peek()) && !in.peek().is("COLUMN")) {
                 if (!in.accept("TO")) in.accept("AS");
                 in.accept_punctuation('=');
@@ -191,37 +110,57 @@ void read_alter(Tokenizer& in, std::string_view database, LogStatement& statemen
                                    : LogStatement::Kind::kOther;
 }
 
-void read_create(Tokenizer& in, std::string_view database, LogStatement& statement) {
+void read_database(SqlTokens& in, LogStatement& statement) {
+    accept_if_exists(in);
+    if (!in.peek().is_name()) return;
+    statement.kind = LogStatement::Kind::kDropDatabase;
+    statement.tables.push_back({in.take().text, ""});
+}
+
+/// CREATE OR REPLACE ... INDEX, of MariaDB, behind REPLACE. Nothing else that it replaces concerns a table.
+void read_replaced_index(SqlTokens& in, std::string_view database, LogStatement& statement) {
+    for (const char* word : {"UNIQUE", "FULLTEXT", "SPATIAL"}) in.accept(word);
+    if (!in.accept("INDEX")) return;
+    while (!in.peek().ends() && !in.accept("ON")) in.take();
+    if (read_table(in, database, statement.tables)) statement.kind = LogStatement::Kind::kDropIndex;
+}
+
+void read_create(SqlTokens& in, std::string_view database, LogStatement& statement) {
     bool replace = false;
     if (in.accept("OR")) replace = in.accept("REPLACE");
+    if (in.accept("DATABASE") || in.accept("SCHEMA")) {
+        if (replace) read_database(in, statement);
+        return;
+    }
     bool temporary = in.accept("TEMPORARY");
-    if (!in.accept("TABLE")) return;
+    if (!in.accept("TABLE")) {
+        if (replace) read_replaced_index(in, database, statement);
+        return;
+    }
     accept_if_exists(in);
     if (!read_table(in, database, statement.tables)) return;
     if (replace && !temporary) statement.kind = LogStatement::Kind::kDropTable;
-    Token before, last;
-    while (in.peek().kind != Token::Kind::kEnd) {
+    SqlToken before, last;
+    while (!in.peek().ends()) {
         before = std::move(last);
         last = in.take();
+        // CREATE TABLE ... SELECT, VALUES ROW(...) or TABLE other: what it calls or reads may write. Those of
+        // a session that logs rows are not written so.
+        const bool range = last.is("VALUES") && (in.peek().is("LESS") || in.peek().is("IN"));
+        if (last.is("SELECT") || last.is("TABLE") || (last.is("VALUES") && !range))
+            statement.may_change_rows = true;
     }
     if (before.is("START") && last.is("TRANSACTION")) statement.kind = LogStatement::Kind::kBegin;
 }
 
-void read_drop(Tokenizer& in, std::string_view database, LogStatement& statement) {
+void read_drop(SqlTokens& in, std::string_view database, LogStatement& statement) {
     if (in.accept("TEMPORARY")) return;
-    if (in.accept("DATABASE") || in.accept("SCHEMA")) {
-        accept_if_exists(in);
-        if (in.peek().is_name()) {
-            statement.kind = LogStatement::Kind::kDropDatabase;
-            statement.tables.push_back({in.take().text, ""});
-        }
-        return;
-    }
+    if (in.accept("DATABASE") || in.accept("SCHEMA")) return read_database(in, statement);
     if (in.accept("INDEX")) {
         accept_if_exists(in);
-        in.take();
+        const bool primary = is_primary(in.take());
         if (in.accept("ON") && read_table(in, database, statement.tables))
-            statement.kind = LogStatement::Kind::kDropIndex;
+            statement.kind = primary ? LogStatement::Kind::kAlterTable : LogStatement::Kind::kDropIndex;
         return;
     }
     if (!in.accept("TABLE") && !in.accept("TABLES")) return;
@@ -231,7 +170,7 @@ void read_drop(Tokenizer& in, std::string_view database, LogStatement& statement
     }
 }
 
-void read_rename(Tokenizer& in, std::string_view database, LogStatement& statement) {
+void read_rename(SqlTokens& in, std::string_view database, LogStatement& statement) {
     if (!in.accept("TABLE") && !in.accept("TABLES")) return;
     accept_if_exists(in);
     statement.kind = LogStatement::Kind::kRenameTable;
@@ -244,13 +183,22 @@ void read_rename(Tokenizer& in, std::string_view database, LogStatement& stateme
     } while (in.accept_punctuation(','));
 }
 
+// REPAIR [NO_WRITE_TO_BINLOG | LOCAL] {TABLE | TABLES | VIEW} t, ...
+void read_repair(SqlTokens& in, std::string_view database, LogStatement& statement) {
+    if (!in.accept("NO_WRITE_TO_BINLOG")) in.accept("LOCAL");
+    if (!in.accept("TABLE") && !in.accept("TABLES")) return;
+    statement.kind = LogStatement::Kind::kRepairTable;
+    while (read_table(in, database, statement.tables) && in.accept_punctuation(',')) {
+    }
+}
+
 // One part of an XA identifier, as lower-case hexadecimal digits: X'6162', 0x6162 or 'ab'.
-std::string read_xid_part(Tokenizer& in) {
+std::string read_xid_part(SqlTokens& in) {
     std::string digits;
-    Token t = in.take();
+    SqlToken t = in.take();
     if (t.is("X")) {
         digits = in.take().text;
-    } else if (t.kind == Token::Kind::kWord && t.upper.starts_with("0X")) {
+    } else if (t.kind == SqlToken::Kind::kWord && t.upper.starts_with("0X")) {
         digits = t.text.substr(2);
     } else {
         for (char c : t.text) {
@@ -263,7 +211,7 @@ std::string read_xid_part(Tokenizer& in) {
     return digits;
 }
 
-std::string read_xid(Tokenizer& in) {
+std::string read_xid(SqlTokens& in) {
     std::string xid = "X'" + read_xid_part(in) + "',X'", format = "1";
     if (in.accept_punctuation(',')) xid += read_xid_part(in);
     if (in.accept_punctuation(',')) {
@@ -273,36 +221,38 @@ std::string read_xid(Tokenizer& in) {
     return xid + "'," + format;
 }
 
-std::string read_savepoint(Tokenizer& in) {
-    std::string name = in.take().text;
-    for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    return name;
-}
-
-bool changes_rows(const Token& first) {
-    for (const char* word : {"INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "CALL", "WITH"}) {
+/// The statement begins with these words and is none of those that are read further: no row of a table is
+/// another one after it. All that is not known may have changed rows: SELECT f(), CALL, LOAD DATA, ...
+bool changes_no_rows(const SqlToken& first, const SqlToken& second) {
+    if (first.ends()) return true;
+    for (const char* word :
+         {"GRANT", "REVOKE", "FLUSH", "OPTIMIZE", "CHECK", "RELEASE", "INSTALL", "UNINSTALL", "SET"}) {
         if (first.is(word)) return true;
     }
-    return false;
+    if (first.is("ANALYZE")) {  // MariaDB's ANALYZE UPDATE ... updates
+        for (const char* word : {"TABLE", "TABLES", "LOCAL", "NO_WRITE_TO_BINLOG"}) {
+            if (second.is(word)) return true;
+        }
+    }
+    return (first.is("LOAD") || first.is("CACHE")) && second.is("INDEX");
 }
 
-}  // namespace
-
-LogStatement read_statement(std::string_view query, std::string_view default_database) {
+LogStatement read_as(const QueryEvent& event, SqlDialect dialect) {
     using Kind = LogStatement::Kind;
     LogStatement statement;
-    if (query == "BEGIN") {  // in front of most transactions
-        statement.kind = Kind::kBegin;
-        return statement;
-    }
-    Tokenizer in(query);
-    if (in.peek().is("SET")) {
+    const std::string_view database = event.database;
+    SqlTokens in(event.query, dialect);
+    SqlToken first = in.take();
+    if (first.is("SET") && in.accept("STATEMENT")) {
         // MariaDB: SET STATEMENT name = value, ... FOR statement
+        int depth = 0;
+        while (!in.peek().ends() && (depth > 0 || !in.peek().is("FOR"))) {
+            const SqlToken t = in.take();
+            depth += t.is_punctuation('(') ? 1 : t.is_punctuation(')') ? -1 : 0;
+        }
         in.take();
-        if (!in.accept("STATEMENT")) return statement;
-        while (in.peek().kind != Token::Kind::kEnd && !in.accept("FOR")) in.take();
+        first = in.take();
     }
-    Token first = in.take();
     if (first.is("BEGIN") || (first.is("START") && in.peek().is("TRANSACTION"))) {
         statement.kind = Kind::kBegin;
     } else if (first.is("COMMIT")) {
@@ -312,53 +262,66 @@ LogStatement read_statement(std::string_view query, std::string_view default_dat
         statement.kind = in.peek().is("TO") ? Kind::kRollbackToSavepoint : Kind::kRollback;
         if (in.accept("TO")) {
             in.accept("SAVEPOINT");
-            statement.savepoint = read_savepoint(in);
+            statement.savepoint = in.take().text;
         }
     } else if (first.is("SAVEPOINT")) {
         statement.kind = Kind::kSavepoint;
-        statement.savepoint = read_savepoint(in);
+        statement.savepoint = in.take().text;
     } else if (first.is("XA")) {
-        Token verb = in.take();
+        SqlToken verb = in.take();
         if (verb.is("START") || verb.is("BEGIN")) statement.kind = Kind::kXaStart;
         if (verb.is("COMMIT")) statement.kind = Kind::kXaCommit;
         if (verb.is("ROLLBACK")) statement.kind = Kind::kXaRollback;
         if (statement.kind != Kind::kOther) statement.xid = read_xid(in);
     } else if (first.is("TRUNCATE")) {
         in.accept("TABLE");
-        if (read_table(in, default_database, statement.tables)) statement.kind = Kind::kTruncate;
+        if (read_table(in, database, statement.tables)) statement.kind = Kind::kTruncate;
     } else if (first.is("ALTER")) {
-        read_alter(in, default_database, statement);
+        read_alter(in, database, statement);
     } else if (first.is("CREATE")) {
-        read_create(in, default_database, statement);
+        read_create(in, database, statement);
     } else if (first.is("DROP")) {
-        read_drop(in, default_database, statement);
+        read_drop(in, database, statement);
     } else if (first.is("RENAME")) {
-        read_rename(in, default_database, statement);
-    } else if (changes_rows(first)) {
-        statement.kind = Kind::kChangesRows;
+        read_rename(in, database, statement);
+    } else if (first.is("REPAIR")) {
+        read_repair(in, database, statement);
+    } else {
+        statement.may_change_rows = !changes_no_rows(first, in.peek());
     }
     return statement;
 }
 
-bool mentions_identifier(std::string_view query, std::string_view word) {
-    if (word.empty()) return false;
-    if (word.find('`') != std::string_view::npos) {  // written with its backticks doubled
-        std::string quoted;
-        for (char c : word) quoted.append(c == '`' ? 2 : 1, c);
-        return query.find(quoted) != std::string_view::npos;
+/// SET STATEMENT sql_mode = ... FOR: the event has the mode that it sets, the text was read with another.
+bool may_set_sql_mode(const QueryEvent& event, SqlDialect dialect) {
+    if (!event.mariadb) return false;
+    SqlTokens in(event.query, dialect);
+    return in.accept("SET") && in.accept("STATEMENT") &&
+           fold_name(event.query, NameFold::kGeneralCi).find(fold_name("sql_mode", NameFold::kGeneralCi)) !=
+               std::string::npos;
+}
+
+}  // namespace
+
+LogStatement read_statement(const QueryEvent& event) {
+    if (event.query == "BEGIN") {  // in front of most transactions
+        LogStatement statement;
+        statement.kind = LogStatement::Kind::kBegin;
+        return statement;
     }
-    auto same = [](char a, char b) {
-        return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
-    };
-    for (size_t i = 0; i + word.size() <= query.size(); ++i) {
-        size_t n = 0;
-        while (n < word.size() && same(query[i + n], word[n])) ++n;
-        if (n < word.size()) continue;
-        bool starts = i == 0 || !is_word_char(query[i - 1]);
-        bool ends = i + n == query.size() || !is_word_char(query[i + n]);
-        if (starts && ends) return true;
+    SqlDialect dialect{event.sql_mode, event.mariadb, event.nbsp_is_blank};
+    LogStatement statement = read_as(event, dialect);
+    if (!may_set_sql_mode(event, dialect)) return statement;
+    for (unsigned choice = 0; choice < 8; ++choice) {
+        dialect.sql_mode = ((choice & 1) != 0 ? SqlDialect::kAnsiQuotes : 0) |
+                           ((choice & 2) != 0 ? SqlDialect::kMssql : 0) |
+                           ((choice & 4) != 0 ? SqlDialect::kNoBackslashEscapes : 0);
+        if (read_as(event, dialect) == statement) continue;
+        statement = LogStatement();
+        statement.may_change_rows = true;  // which is not known
+        break;
     }
-    return false;
+    return statement;
 }
 
 }  // namespace penstock

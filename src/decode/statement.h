@@ -1,10 +1,11 @@
 #pragma once
 // What a QUERY event's statement means to a pipe: transaction control, a change of tables, or a statement
-// that changed rows without row events. Not an SQL parser: it reads only as far as it must.
+// that may have changed rows without row events. Not an SQL parser: it reads only as far as it must.
 
 #include <string>
-#include <string_view>
 #include <vector>
+
+#include "decode/binlog_event.h"
 
 namespace penstock {
 
@@ -24,26 +25,26 @@ struct LogStatement {
         kXaStart,              ///< XA START
         kXaCommit,             ///< XA COMMIT of a prepared transaction, named by `xid`
         kXaRollback,           ///< XA ROLLBACK of one
-        kAlterTable,    ///< tables: the one altered and others that take part; rows or columns may change
-        kDropIndex,     ///< tables: the one that loses an index and nothing else
-        kTruncate,      ///< tables: the one emptied
-        kDropTable,     ///< tables: those dropped; CREATE OR REPLACE TABLE too
-        kRenameTable,   ///< tables: old and new names
-        kDropDatabase,  ///< tables: one entry with an empty table name
-        kChangesRows,   ///< INSERT, UPDATE, DELETE, REPLACE, LOAD DATA ... as a statement
+        kAlterTable,   ///< tables: the one altered and others that take part; rows, columns or key may change
+        kDropIndex,    ///< tables: the one that loses or replaces an index that is not its primary key
+        kTruncate,     ///< tables: the one emptied
+        kRepairTable,  ///< tables: those repaired, which may cost them rows
+        kDropTable,    ///< tables: those dropped; CREATE OR REPLACE TABLE too
+        kRenameTable,  ///< tables: old and new names
+        kDropDatabase,  ///< tables: one entry with an empty table name; CREATE OR REPLACE DATABASE too
         kOther,  ///< nothing that a pipe must know: RELEASE SAVEPOINT, XA END, an index added, GRANT ...
     };
     Kind kind = Kind::kOther;
+    /// It is not known that it changes no rows of other tables than these: INSERT, CALL, SELECT f() ...
+    bool may_change_rows = false;
     std::vector<StatementTable> tables;
-    std::string savepoint;  ///< in lower case: names of savepoints differ by more than case
+    std::string savepoint;  ///< as written
     std::string xid;        ///< as XaPrepareEvent has it: X'67',X'62',1
+    bool operator==(const LogStatement&) const = default;
 };
 
-/// `default_database` is the event's. Comments, also executable ones, and every way of quoting names are
-/// understood; SET STATEMENT ... FOR (MariaDB) is seen through. Never throws.
-LogStatement read_statement(std::string_view query, std::string_view default_database);
-
-/// True when `word` stands in `query` as a whole identifier, letter case ignored.
-bool mentions_identifier(std::string_view query, std::string_view word);
+/// Reads it as the server did that logged it: the modes of the session, the flavour, comments that are code,
+/// every way of quoting names; SET STATEMENT ... FOR (MariaDB) is seen through. Never throws.
+LogStatement read_statement(const QueryEvent& event);
 
 }  // namespace penstock

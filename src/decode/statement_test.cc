@@ -2,11 +2,17 @@
 
 #include <gtest/gtest.h>
 
+#include "decode/sql_tokens.h"
+
 namespace penstock {
 namespace {
 
 using Kind = LogStatement::Kind;
 using Tables = std::vector<StatementTable>;
+
+LogStatement read(std::string_view query, uint64_t sql_mode = 0, bool mariadb = false) {
+    return read_statement(QueryEvent{"d", query, sql_mode, mariadb});
+}
 
 struct Case {
     const char* query;
@@ -66,38 +72,74 @@ TEST(Statement, IsReadAsFarAsAPipeMustKnow) {
         {"CREATE OR REPLACE TABLE t (a INT)", Kind::kDropTable, {{"d", "t"}}},
         {"CREATE TABLE `t` (`a` int) START TRANSACTION", Kind::kBegin, {{"d", "t"}}},
         {"SET STATEMENT max_statement_time=1 FOR TRUNCATE t", Kind::kTruncate, {{"d", "t"}}},
-        {"INSERT INTO t VALUES (1)", Kind::kChangesRows, {}},
+        {"DROP INDEX `Primary` ON t", Kind::kAlterTable, {{"d", "t"}}},
+        {"ALTER TABLE t DROP KEY `PRIMARY`", Kind::kAlterTable, {{"d", "t"}}},
+        {"TRUNCATE .t", Kind::kTruncate, {{"d", "t"}}},
+        {"REPAIR LOCAL TABLE t, x.u QUICK", Kind::kRepairTable, {{"d", "t"}, {"x", "u"}}},
+        {"CREATE OR REPLACE SCHEMA x", Kind::kDropDatabase, {{"x", ""}}},
+        {"CREATE OR REPLACE UNIQUE INDEX IF NOT EXISTS i USING BTREE ON x.t (a)",
+         Kind::kDropIndex,
+         {{"x", "t"}}},
+        {"TRUNCATE /*M! x. */ t", Kind::kTruncate, {{"d", "t"}}},
+        {"TRUNCATE /*!0800007*/", Kind::kTruncate, {{"d", "7"}}},
         {"GRANT ALL ON *.* TO x", Kind::kOther, {}},
         {"", Kind::kOther, {}},
         {"TRUNCATE `unterminated", Kind::kTruncate, {{"d", "unterminated"}}},
     };
     for (const Case& c : cases) {
-        LogStatement got = read_statement(c.query, "d");
+        LogStatement got = read(c.query);
         EXPECT_EQ(got.kind, c.kind) << c.query;
         EXPECT_EQ(got.tables, c.tables) << c.query;
     }
 }
 
-TEST(Statement, MentionsWholeIdentifiersOnly) {
-    EXPECT_TRUE(mentions_identifier("UPDATE `Orders` SET a=1", "orders"));
-    EXPECT_TRUE(mentions_identifier("orders", "orders"));
-    EXPECT_FALSE(mentions_identifier("UPDATE orders_old SET a=1", "orders"));
-    EXPECT_FALSE(mentions_identifier("UPDATE x SET a=1", "orders"));
-    EXPECT_TRUE(mentions_identifier("UPDATE `a``b`.t SET a=1", "a`b"));
+TEST(Statement, ModesAndFlavourDecideWhatATextSays) {
+    const char* comment = "ALTER TABLE t COMMENT = 'dir\\', RENAME TO x, COMMENT = ''";
+    EXPECT_EQ(read(comment).tables, (Tables{{"d", "t"}}));
+    EXPECT_EQ(read(comment, SqlDialect::kNoBackslashEscapes).tables, (Tables{{"d", "t"}, {"d", "x"}}));
+    EXPECT_EQ(read("TRUNCATE \"b\\s\"", SqlDialect::kAnsiQuotes).tables, (Tables{{"d", "b\\s"}}));
+    EXPECT_EQ(read("TRUNCATE \"t\"").tables, Tables());
+    EXPECT_EQ(read("TRUNCATE [a]]b]", SqlDialect::kMssql, true).tables, (Tables{{"d", "a]b"}}));
+    EXPECT_EQ(read("TRUNCATE /*M!100100 x. */ t", 0, true).tables, (Tables{{"x", "t"}}));
+    EXPECT_EQ(read_statement(QueryEvent{"d", "TRUNCATE\xc2\xa0t", 0, false, true}).tables,
+              (Tables{{"d", "t"}}));
+    EXPECT_EQ(read("TRUNCATE t\xc2\xa0").tables, (Tables{{"d", "t\xc2\xa0"}}));
+    // Which mode the text was read with is not known.
+    const std::string set = "SET STATEMENT sql_mode = 'NO_BACKSLASH_ESCAPES' FOR ";
+    EXPECT_TRUE(read(set + comment, SqlDialect::kNoBackslashEscapes, true).may_change_rows);
+    EXPECT_EQ(read(set + "TRUNCATE t", 0, true).tables, (Tables{{"d", "t"}}));
+}
+
+TEST(Statement, MayChangeRowsUnlessItIsKnownNotTo) {
+    for (const char* query :
+         {"INSERT INTO t VALUES (1)", "SELECT `o`.`f`()", "DO f()", "CALL p()",
+          "WITH x AS (SELECT 1) DELETE FROM t", "(SELECT f())", "LOAD DATA INFILE 'x' INTO TABLE t",
+          "ANALYZE UPDATE t SET v = 1", "VALUES (f())",
+          "SET STATEMENT max_statement_time = (SELECT 1 FOR UPDATE) FOR DELETE FROM t",
+          "CREATE TABLE x AS SELECT f()", "CREATE TABLE x (a INT) (SELECT f() AS a)",
+          "CREATE TABLE x TABLE v", "CREATE TABLE x VALUES ROW(f())", "WHATEVER COMES"})
+        EXPECT_TRUE(read(query, 0, true).may_change_rows) << query;
+    for (const char* query :
+         {"", "/* nothing */", "# Dummy", "GRANT ALL ON *.* TO x", "CREATE VIEW v AS SELECT f()",
+          "CREATE TABLE x (a INT) PARTITION BY LIST (a) (PARTITION p VALUES IN (1))", "CREATE TABLE x LIKE v",
+          "ANALYZE LOCAL TABLE t", "LOAD INDEX INTO CACHE t", "FLUSH TABLES", "RELEASE SAVEPOINT a",
+          "XA END X'61',X'',1", "SET PASSWORD FOR x = 'y'", "DROP FUNCTION f", "ALTER USER x", "BEGIN",
+          "COMMIT", "TRUNCATE t", "ALTER TABLE t ADD INDEX (v)"})
+        EXPECT_FALSE(read(query, 0, true).may_change_rows) << query;
 }
 
 TEST(Statement, XaIdentifiersHaveOneForm) {
-    EXPECT_EQ(read_statement("XA COMMIT X'6A',X'6b',1", "").xid, "X'6a',X'6b',1");
-    EXPECT_EQ(read_statement("xa rollback 0x6A , 0x , 7", "").xid, "X'6a',X'',7");
-    EXPECT_EQ(read_statement("XA COMMIT 'jk'", "").xid, "X'6a6b',X'',1");
-    EXPECT_EQ(read_statement("XA START X'6a',X'',-1", "").xid, "X'6a',X'',-1");
+    EXPECT_EQ(read("XA COMMIT X'6A',X'6b',1").xid, "X'6a',X'6b',1");
+    EXPECT_EQ(read("xa rollback 0x6A , 0x , 7").xid, "X'6a',X'',7");
+    EXPECT_EQ(read("XA COMMIT 'jk'").xid, "X'6a6b',X'',1");
+    EXPECT_EQ(read("XA START X'6a',X'',-1").xid, "X'6a',X'',-1");
 }
 
 TEST(Statement, SavepointsHaveNames) {
-    EXPECT_EQ(read_statement("SAVEPOINT `Two Words`", "").savepoint, "two words");
-    EXPECT_EQ(read_statement("ROLLBACK TO `two words`", "").savepoint, "two words");
-    EXPECT_EQ(read_statement("rollback work to savepoint A", "").savepoint, "a");
-    EXPECT_EQ(read_statement("RELEASE SAVEPOINT a", "").kind, LogStatement::Kind::kOther);
+    EXPECT_EQ(read("SAVEPOINT `Two Words`").savepoint, "Two Words");
+    EXPECT_EQ(read("ROLLBACK TO `two words`").savepoint, "two words");
+    EXPECT_EQ(read("rollback work to savepoint A").savepoint, "A");
+    EXPECT_EQ(read("RELEASE SAVEPOINT a").kind, LogStatement::Kind::kOther);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "model/name_fold.h"
 
 namespace penstock {
 
@@ -35,23 +36,27 @@ TargetKind decimal_kind(uint8_t precision) {
     return TargetKind::kDecimal256;
 }
 
-/// MySQL's column names do not differ by case; ASCII letters are what people vary.
-bool same_name(std::string_view a, std::string_view b) {
-    auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [&](char x, char y) { return lower(x) == lower(y); });
-}
-
 [[noreturn]] void fail(const TableSchema& schema, std::string message, std::string hint) {
     throw Error(Disposition::kFailPipe, kOperation, std::move(message), std::move(hint))
         .at_table(schema.qualified_name());
 }
 
+}  // namespace
+
+std::optional<uint32_t> find_column(const TableSchema& schema, std::string_view name) {
+    std::optional<uint32_t> found;
+    for (uint32_t i = 0; i < schema.columns.size(); ++i) {
+        if (schema.columns[i].name == name) return i;
+        if (!found && same_name(schema.columns[i].name, name, NameFold::kLowerCase)) found = i;
+    }
+    return found;
+}
+
+namespace {
+
 /// Index of the source column called `name`; fails naming the setting that mentions it.
 uint32_t source_column(const TableSchema& schema, std::string_view name, const char* setting) {
-    for (uint32_t i = 0; i < schema.columns.size(); ++i) {
-        if (same_name(schema.columns[i].name, name)) return i;
-    }
+    if (std::optional<uint32_t> found = find_column(schema, name)) return *found;
     fail(schema, fmt::format("{} names column {}, which the table does not have", setting, name),
          fmt::format("Correct {} in the table's mapping", setting));
 }
@@ -75,7 +80,7 @@ void plan_columns(TablePlan& plan, const TableMapping& mapping, const SourceSett
         if (excluded[i]) continue;
         const SourceColumn& column = schema.columns[i];
         for (const char* meta : {MetaColumns::kSyncedAt, MetaColumns::kIsDeleted, MetaColumns::kVersion}) {
-            if (!same_name(column.name, meta)) continue;
+            if (!same_name(column.name, meta, NameFold::kLowerCase)) continue;
             fail(schema, fmt::format("column {} has the name of a column that Penstock adds", column.name),
                  "List it in excludedColumns");
         }

@@ -3,7 +3,9 @@
 // the recorded schema and the mapping, then shared read-only by every stage.
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/pipe_spec.h"
@@ -50,6 +52,9 @@ struct TablePlan {
 /// `has_time64` says whether the destination has the Time64 type (else TIME becomes DateTime64).
 TablePlan make_table_plan(uint32_t id, TableSchema schema, const TableMapping& mapping, const PipeSpec& spec,
                           bool has_time64);
+
+/// Index of the column that is called `name`: exactly so, or else as names of columns compare.
+std::optional<uint32_t> find_column(const TableSchema& schema, std::string_view name);
 
 /// The target type of one source column. Throws Error naming the column when it is unsupported.
 TargetType target_type_of(const SourceColumn& column, const SourceSettings& settings, bool has_time64);

@@ -172,7 +172,7 @@ class Session {
             start_.position.forget_place();
         }
         ChangeBatcher batcher(std::move(tables_), start_, flow_block_bytes(context_), replay_,
-                              context_.source_info.lower_case_table_names != 0, &pool_);
+                              context_.source_info.names(), &pool_);
         keep_places(batcher, stream);
         BatchClock clock(Clock::now());
         bool queue_open = true;

@@ -9,6 +9,7 @@
 
 #include <strings.h>
 
+#include "model/table_plan.h"
 #include "source/binlog_stream.h"
 #include "source/log_prerequisites.h"
 #include "source/mysql_connection.h"
@@ -311,7 +312,8 @@ class SourceCheck {
         auto excluded = [&](const std::string& column) {
             const auto& list = mapping.excluded_columns;
             return std::any_of(list.begin(), list.end(), [&](const std::string& name) {
-                return ::strcasecmp(name.c_str(), column.c_str()) == 0;
+                const std::optional<uint32_t> found = find_column(schema, name);
+                return found && schema.columns[*found].name == column;
             });
         };
         std::string columns, unsupported;

@@ -226,6 +226,13 @@ bool ServerInfo::has_row_metadata() const {
     return mariadb() ? at_least(10, 5) : at_least(8, 0, 1);
 }
 
+NameRules ServerInfo::names() const {
+    NameRules rules;
+    if (lower_case_table_names != 0) rules.tables = NameFold::kLowerCase;
+    if (has_unicode14_names) rules.columns = rules.savepoints = NameFold::kUnicode14;
+    return rules;
+}
+
 ServerInfo read_server_info(MysqlConnection& connection) {
     ServerInfo info;
     std::map<std::string, std::string> variables;
@@ -264,6 +271,13 @@ ServerInfo read_server_info(MysqlConnection& connection) {
     info.gtid_domain_id = static_cast<uint32_t>(to_uint64(variables["gtid_domain_id"]));
     info.lower_case_table_names = static_cast<int>(to_uint64(variables["lower_case_table_names"]));
     info.retention_seconds = retention(variables);
+    if (mariadb) {
+        info.has_unicode14_names = connection
+                                       .query_value(
+                                           "SELECT 1 FROM information_schema.COLLATIONS WHERE "
+                                           "COLLATION_NAME = 'utf8mb3_general1400_as_ci'")
+                                       .has_value();
+    }
     return info;
 }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/name_fold.h"
 #include "model/pipe_spec.h"
 #include "model/position.h"
 #include "source/mysql_connection.h"
@@ -37,6 +38,7 @@ struct ServerInfo {
     uint32_t gtid_domain_id = 0;                ///< MariaDB
     std::optional<uint64_t> retention_seconds;  ///< 0: never purged by age; nullopt: unknown
     int lower_case_table_names = 0;
+    bool has_unicode14_names = false;  ///< names compare by utf8mb3_general1400_as_ci: MariaDB 11.5+
 
     bool mariadb() const { return flavour == Flavour::kMariadb; }
     bool at_least(uint32_t major, uint32_t minor, uint32_t patch = 0) const {
@@ -49,6 +51,7 @@ struct ServerInfo {
     /// The row images of UPDATE and DELETE hold generated columns too. MariaDB 11.8 leaves them out, stored
     /// ones as well (10.11 does not), whatever binlog_row_image says.
     bool logs_generated_columns() const { return !mariadb() || !at_least(11, 8); }
+    NameRules names() const;  ///< how it compares names
     /// Tables maps can carry names, signs and charsets (MySQL 8.0.1+, MariaDB 10.5+).
     bool has_row_metadata() const;
 };

@@ -19,13 +19,6 @@ bool has_word(std::string_view text, std::string_view words) {
     return text.find(words) != std::string_view::npos;
 }
 
-std::string lower(std::string text) {
-    for (char& c : text) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    return text;
-}
-
 /// Reads the members of "enum('a','b''c')" between its parentheses. The server doubles quotes and puts a
 /// backslash before backslashes, line ends and NULs (MySQL manual, "String Literals").
 std::vector<std::string> parse_labels(std::string_view list) {
@@ -365,9 +358,8 @@ void read_some(MysqlConnection& connection, const ServerInfo& info, std::span<co
         std::optional<size_t> place;  // in `schemas`, where its definition has gone
     };
     std::map<TableName, Known> known;
-    const bool fold = info.lower_case_table_names != 0;
-    auto spelled = [&](const TableName& name) {
-        return fold ? TableName{lower(name.first), lower(name.second)} : name;
+    auto spelled = [fold = info.names().tables](const TableName& name) {
+        return TableName{fold_name(name.first, fold), fold_name(name.second, fold)};
     };
     for (auto& [name, table] : facts.tables) {
         choose_key(table);

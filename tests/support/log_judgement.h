@@ -1,0 +1,54 @@
+#pragma once
+// For tests of what the program makes of statements in a real log: which mapped tables it stops.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "batch/change_batcher.h"
+#include "support/live_table.h"
+
+namespace penstock::test {
+
+/// Tables that stop, by name, with their reasons.
+using Stops = std::map<std::string, std::string>;
+
+class StatementTest : public LiveTableTest {
+  protected:
+    bool mariadb() const { return info_.mariadb(); }
+
+    /// What a pipe that maps `tables` of database_ makes of `statements`, which one session of its own gives.
+    Stops stops_after(const std::vector<std::string>& tables, const std::vector<std::string>& statements) {
+        std::vector<TablePlan> plans;
+        for (const std::string& table : tables) {
+            plans.push_back(plan_of(table));
+            plans.back().id = static_cast<uint32_t>(plans.size() - 1);
+        }
+        const Position start = here();
+        {
+            MysqlConnection session = MysqlConnection::open(endpoint_);
+            session.execute("USE " + database_);
+            session.execute("SET SESSION sql_mode = ''");
+            for (const std::string& sql : statements) session.execute(sql);
+        }
+        const Position end = here();
+        std::vector<MappedTable> mapped;
+        for (const TablePlan& plan : plans) mapped.push_back(MappedTable{&plan});
+        ChangeBatcher batcher(std::move(mapped), {start, 1, 1}, size_t{64} << 20, std::nullopt,
+                              info_.names());
+        BinlogStream stream = BinlogStream::open(endpoint_, info_, start);
+        EventParser parser;
+        for (int events = 0; !batcher.position().file()->at_or_after(*end.file()) && events < 10'000;
+             ++events) {
+            parser.parse_all(stream.next(),
+                             [&](const Event& event) { batcher.feed(event, parser.header()); });
+        }
+        Stops stops;
+        for (const TableStop& stop : batcher.take(true).stops) stops[tables.at(stop.table)] = stop.reason;
+        return stops;
+    }
+
+    Position here() { return current_position(*connection_, info_, ReplicationMechanism::kFilePos); }
+};
+
+}  // namespace penstock::test
