@@ -2,22 +2,11 @@
 
 #include <algorithm>
 
+#include "batch/batcher_table.h"
 #include "decode/event_types.h"
 #include "decode/table_map.h"
 
 namespace penstock {
-
-struct ChangeBatcher::Table {
-    MappedTable mapped;
-    Block block;       // of no table until the first row comes: a pipe may have thousands that are quiet
-    size_t bytes = 0;  // of block's memory, as counted into open_bytes_
-    bool skip_transaction = false;
-    bool stopped = false;
-    bool changed = false;  // it has row changes in the open transaction
-
-    explicit Table(MappedTable m) : mapped(std::move(m)) {}
-    std::string name() const { return mapped.plan->source.qualified_name(); }
-};
 
 struct ChangeBatcher::MapEntry {
     struct Target {
@@ -31,7 +20,6 @@ struct ChangeBatcher::MapEntry {
 
 namespace {
 
-constexpr size_t kShownStatement = 200;  // bytes of it in a message
 constexpr size_t kBlocksPerChunk = 2;
 constexpr uint64_t kFileHead = 4;  // where the first event of a log file is
 
@@ -418,77 +406,6 @@ void ChangeBatcher::stop_changed_tables() {
         stop(*table, "changes of the table were rolled back in the log",
              "The transaction mixes transactional and non-transactional tables; convert them to InnoDB and "
              "resync the table");
-    }
-}
-
-/// The statement may have changed rows of other tables than those that it names: by functions, triggers,
-/// views.
-void ChangeBatcher::stop_reached(const QueryEvent& event) {
-    const auto is_listed = [&](const std::string& database) {
-        std::string_view names = *event.updated_databases;
-        for (size_t end; (end = names.find('\0')) != std::string_view::npos; names.remove_prefix(end + 1)) {
-            if (same_name(names.substr(0, end), database, names_.tables)) return true;
-        }
-        return false;
-    };
-    for (const auto& table : tables_) {
-        if (passes_over(*table)) continue;
-        if (event.updated_databases && !is_listed(table->mapped.plan->source.database)) continue;
-        const char* what = event.updated_databases ? "a change in the table's database"
-                                                   : "what may be a change of the table";
-        stop(*table,
-             "the log holds " + std::string(what) +
-                 " as a statement, not as rows: " + std::string(event.query.substr(0, kShownStatement)),
-             "A session used binlog_format=STATEMENT or MIXED; set it to ROW and resync the table");
-    }
-}
-
-void ChangeBatcher::check_statement(const LogStatement& statement, const QueryEvent& event) {
-    using Kind = LogStatement::Kind;
-    if (statement.may_change_rows) stop_reached(event);
-    auto refuse = [&](Table* table, const char* what) {
-        if (passes_over(*table)) return;
-        stop(*table, std::string(what) + ": " + std::string(event.query.substr(0, kShownStatement)),
-             "Penstock does not apply this statement; resync the table");
-    };
-    for (const StatementTable& named : statement.tables) {
-        if (statement.kind == Kind::kDropDatabase) {
-            for (const auto& table : tables_) {
-                const std::string& mapped = table->mapped.plan->source.database;
-                if (same_name(mapped, named.database, names_.tables)) {
-                    refuse(table.get(), "the source dropped the table's database");
-                }
-            }
-            continue;
-        }
-        for (Table* table : find_tables(named.database, named.table)) {
-            switch (statement.kind) {
-                case Kind::kAlterTable:
-                    refuse(table, "the source altered the table");
-                    break;
-                case Kind::kDropIndex:
-                    // Without a primary key it may be the index that told the rows apart.
-                    if (!table->mapped.plan->source.key_is_primary)
-                        refuse(table, "the source dropped an index");
-                    break;
-                case Kind::kTruncate:
-                    refuse(table, "the source emptied the table or a partition of it");
-                    break;
-                case Kind::kRepairTable:
-                    // InnoDB has no such thing.
-                    if (table->mapped.plan->source.storage_engine != "InnoDB")
-                        refuse(table, "the source repaired the table, which may cost it rows");
-                    break;
-                case Kind::kDropTable:
-                    refuse(table, "the source dropped or replaced the table");
-                    break;
-                case Kind::kRenameTable:
-                    refuse(table, "the source renamed the table, or another to its name");
-                    break;
-                default:
-                    break;
-            }
-        }
     }
 }
 
