@@ -4,6 +4,7 @@
 
 #include "batch/batcher_table.h"
 #include "batch/change_batcher.h"
+#include "decode/column_definition.h"
 
 namespace penstock {
 namespace {
@@ -11,6 +12,19 @@ namespace {
 constexpr size_t kShownStatement = 200;  // bytes of it in a message
 
 }  // namespace
+
+bool ChangeBatcher::changes(const std::vector<ColumnChange>& columns, const TableSchema& table) const {
+    return std::any_of(columns.begin(), columns.end(), [&](const ColumnChange& change) {
+        auto found = std::find_if(
+            table.columns.begin(), table.columns.end(),
+            [&](const SourceColumn& column) { return same_name(column.name, change.name, names_.columns); });
+        const bool is_there = found != table.columns.end();
+        if (change.conditional && is_there == (change.kind == ColumnChange::Kind::kAdd)) return false;
+        return change.kind != ColumnChange::Kind::kChange || !is_there ||
+               (!change.new_name.empty() && change.new_name != found->name.str()) ||
+               !repeats_definition(change.definition, *found);
+    });
+}
 
 /// The statement may have changed rows of other tables than those that it names: by functions, triggers,
 /// views.
@@ -57,6 +71,13 @@ void ChangeBatcher::check_statement(const LogStatement& statement, const QueryEv
                 case Kind::kAlterTable:
                     refuse(table, "the source altered the table");
                     break;
+                case Kind::kAlterColumns:
+                    if (changes(statement.columns, table->mapped.plan->source)) {
+                        refuse(table, "the source altered the table");
+                        break;
+                    }
+                    if (!statement.drops_index) break;
+                    [[fallthrough]];
                 case Kind::kDropIndex:
                     // Without a primary key it may be the index that told the rows apart.
                     if (!table->mapped.plan->source.key_is_primary)

@@ -150,6 +150,8 @@ class ChangeBatcher {
     bool append_row(Table& table, const BinlogRowDecoder& decoder, const RowsEvent& event, ByteReader& rows);
     void check_statement(const LogStatement& statement, const QueryEvent& event);
     void stop_reached(const QueryEvent& event);
+    /// The table is another one after them, or may be.
+    bool changes(const std::vector<ColumnChange>& columns, const TableSchema& table) const;
     /// Takes the table out of the flow, with the error as its reason.
     void stop(Table& table, const Error& error);
     void stop(Table& table, const std::string& message, const std::string& hint);

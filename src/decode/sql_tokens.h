@@ -32,6 +32,7 @@ struct SqlToken {
     bool is_punctuation(char c) const { return kind == Kind::kPunctuation && text[0] == c; }
     bool is_name() const { return kind == Kind::kWord || kind == Kind::kQuoted; }
     bool ends() const { return kind == Kind::kEnd; }
+    bool operator==(const SqlToken&) const = default;
 };
 
 class SqlTokens {

@@ -1,10 +1,9 @@
 #include "decode/statement.h"
 
-#include <algorithm>
 #include <cctype>
-#include <initializer_list>
 #include <optional>
 
+#include "decode/alter_clauses.h"
 #include "decode/sql_tokens.h"
 #include "model/name_fold.h"
 
@@ -35,85 +34,60 @@ bool is_primary(const SqlToken& name) {
     return same_name(name.text, "PRIMARY", NameFold::kGeneralCi);
 }
 
-/// Another engine keeps the rows of the table. BLACKHOLE does not, FEDERATED and their like have others.
-bool keeps_rows(const SqlToken& engine) {
-    for (const char* word : {"InnoDB", "MyISAM", "Aria", "ROCKSDB", "MEMORY", "HEAP", "ARCHIVE", "CSV"}) {
-        if (same_name(engine.text, word, NameFold::kLowerCase)) return true;
-    }
-    return false;
+using Kind = LogStatement::Kind;
+
+/// The clause changes a column that it names: what that comes to depends on the column.
+std::optional<ColumnChange> column_change(AlterClause& clause) {
+    using Columns = AlterEffect::Columns;
+    if (clause.column.empty() || clause.effect.columns == Columns::kSame) return std::nullopt;
+    ColumnChange change;
+    change.kind = clause.effect.columns == Columns::kAdd      ? ColumnChange::Kind::kAdd
+                  : clause.effect.columns == Columns::kDrop   ? ColumnChange::Kind::kDrop
+                  : clause.effect.columns == Columns::kRename ? ColumnChange::Kind::kRename
+                                                              : ColumnChange::Kind::kChange;
+    change.name = std::move(clause.column);
+    change.new_name = std::move(clause.new_name);
+    change.conditional = clause.conditional;
+    change.definition = std::move(clause.definition);
+    return change;
 }
 
-/// True for a clause of ALTER TABLE, given by its first words, that changes neither rows nor columns.
-bool is_harmless(const SqlToken& first, const SqlToken& second) {
-    auto second_is = [&](std::initializer_list<const char*> words) {
-        return std::any_of(words.begin(), words.end(), [&](const char* word) { return second.is(word); });
-    };
-    if (first.is("ADD")) {
-        return second_is({"INDEX", "KEY", "UNIQUE", "FULLTEXT", "SPATIAL", "FOREIGN", "CHECK", "PARTITION"});
-    }
-    if (first.is("DROP")) return second_is({"INDEX", "KEY", "FOREIGN", "CHECK", "CONSTRAINT"});
-    if (first.is("RENAME")) return second_is({"INDEX", "KEY"});
-    if (first.is("ALTER")) return second_is({"INDEX", "KEY", "CHECK", "CONSTRAINT"});
-    if (first.is("ENABLE") || first.is("DISABLE")) return second.is("KEYS");
-    if (first.is("ANALYZE") || first.is("OPTIMIZE") || first.is("REBUILD") || first.is("CHECK")) {
-        return second.is("PARTITION");
-    }
-    for (const char* word :
-         {"ALGORITHM", "LOCK", "COMMENT", "AUTO_INCREMENT", "ROW_FORMAT", "FORCE", "KEY_BLOCK_SIZE",
-          "STATS_PERSISTENT", "STATS_AUTO_RECALC", "STATS_SAMPLE_PAGES"}) {
-        if (first.is(word)) return true;
-    }
-    return false;
-}
-
-/// The tables: the one altered, and those that a clause names after TABLE or RENAME TO (partitions exchanged
-/// or converted, a new name).
+/// The tables: the one altered, and those that a clause names (partitions exchanged or converted, a new
+/// name).
 void read_alter(SqlTokens& in, std::string_view database, LogStatement& statement) {
     in.accept("ONLINE");
     in.accept("OFFLINE");
-    bool harmless = !in.accept("IGNORE");  // IGNORE may delete rows
+    bool alters = in.accept("IGNORE");  // which may delete rows
     if (!in.accept("TABLE")) return;
     accept_if_exists(in);
     if (!read_table(in, database, statement.tables)) return;
     if (in.accept("WAIT")) in.take();
     in.accept("NOWAIT");
     const std::string own_database = statement.tables[0].database;
-    int depth = 0;
-    bool clause_start = true;
-    bool drops_index = false;
-    while (!in.peek().ends()) {
-        SqlToken t = in.take();
-        if (t.is_punctuation('(')) ++depth;
-        if (t.is_punctuation(')')) --depth;
-        if (depth > 0) continue;
-        if (clause_start) {
-            const bool drops = t.is("DROP");
-            if (t.is("ENGINE")) in.accept_punctuation('=');
-            harmless = harmless && (t.is("ENGINE") ? keeps_rows(in.peek()) : is_harmless(t, in.peek()));
-            drops_index = drops_index || drops;
-            if (drops && (in.accept("INDEX") || in.accept("KEY") || in.accept("CONSTRAINT"))) {
-                accept_if_exists(in);
-                harmless = harmless && !is_primary(in.peek());
-            }
-            if (t.is("RENAME") && !is_harmless(t, in.peek()) && !in.peek().is("COLUMN")) {
-                if (!in.accept("TO")) in.accept("AS");
-                in.accept_punctuation('=');
-                read_table(in, own_database, statement.tables);
-            }
-        } else if (t.is("TABLE")) {
-            read_table(in, own_database, statement.tables);
+    for (AlterClause& clause : read_alter_clauses(in)) {
+        if (clause.table.size() == 1) {
+            statement.tables.push_back({own_database, clause.table[0].text});
+        } else if (clause.table.size() == 3) {
+            statement.tables.push_back({clause.table[0].text, clause.table[2].text});
         }
-        clause_start = t.is_punctuation(',');
+        statement.drops_index = statement.drops_index || clause.effect.key == AlterEffect::Key::kIndex;
+        if (std::optional<ColumnChange> change = column_change(clause)) {
+            statement.columns.push_back(std::move(*change));
+        } else {
+            alters = alters || !clause.known || clause.effect.changes_rows ||
+                     clause.effect.columns != AlterEffect::Columns::kSame;
+        }
+        alters = alters || clause.effect.key == AlterEffect::Key::kPrimary;
     }
-    statement.kind = !harmless     ? LogStatement::Kind::kAlterTable
-                     : drops_index ? LogStatement::Kind::kDropIndex
-                                   : LogStatement::Kind::kOther;
+    statement.kind = alters                      ? Kind::kAlterTable
+                     : statement.columns.empty() ? (statement.drops_index ? Kind::kDropIndex : Kind::kOther)
+                                                 : Kind::kAlterColumns;
 }
 
 void read_database(SqlTokens& in, LogStatement& statement) {
     accept_if_exists(in);
     if (!in.peek().is_name()) return;
-    statement.kind = LogStatement::Kind::kDropDatabase;
+    statement.kind = Kind::kDropDatabase;
     statement.tables.push_back({in.take().text, ""});
 }
 
@@ -122,7 +96,7 @@ void read_replaced_index(SqlTokens& in, std::string_view database, LogStatement&
     for (const char* word : {"UNIQUE", "FULLTEXT", "SPATIAL"}) in.accept(word);
     if (!in.accept("INDEX")) return;
     while (!in.peek().ends() && !in.accept("ON")) in.take();
-    if (read_table(in, database, statement.tables)) statement.kind = LogStatement::Kind::kDropIndex;
+    if (read_table(in, database, statement.tables)) statement.kind = Kind::kDropIndex;
 }
 
 void read_create(SqlTokens& in, std::string_view database, LogStatement& statement) {
@@ -139,7 +113,7 @@ void read_create(SqlTokens& in, std::string_view database, LogStatement& stateme
     }
     accept_if_exists(in);
     if (!read_table(in, database, statement.tables)) return;
-    if (replace && !temporary) statement.kind = LogStatement::Kind::kDropTable;
+    if (replace && !temporary) statement.kind = Kind::kDropTable;
     SqlToken before, last;
     while (!in.peek().ends()) {
         before = std::move(last);
@@ -150,7 +124,7 @@ void read_create(SqlTokens& in, std::string_view database, LogStatement& stateme
         if (last.is("SELECT") || last.is("TABLE") || (last.is("VALUES") && !range))
             statement.may_change_rows = true;
     }
-    if (before.is("START") && last.is("TRANSACTION")) statement.kind = LogStatement::Kind::kBegin;
+    if (before.is("START") && last.is("TRANSACTION")) statement.kind = Kind::kBegin;
 }
 
 void read_drop(SqlTokens& in, std::string_view database, LogStatement& statement) {
@@ -160,12 +134,12 @@ void read_drop(SqlTokens& in, std::string_view database, LogStatement& statement
         accept_if_exists(in);
         const bool primary = is_primary(in.take());
         if (in.accept("ON") && read_table(in, database, statement.tables))
-            statement.kind = primary ? LogStatement::Kind::kAlterTable : LogStatement::Kind::kDropIndex;
+            statement.kind = primary ? Kind::kAlterTable : Kind::kDropIndex;
         return;
     }
     if (!in.accept("TABLE") && !in.accept("TABLES")) return;
     accept_if_exists(in);
-    statement.kind = LogStatement::Kind::kDropTable;
+    statement.kind = Kind::kDropTable;
     while (read_table(in, database, statement.tables) && in.accept_punctuation(',')) {
     }
 }
@@ -173,7 +147,7 @@ void read_drop(SqlTokens& in, std::string_view database, LogStatement& statement
 void read_rename(SqlTokens& in, std::string_view database, LogStatement& statement) {
     if (!in.accept("TABLE") && !in.accept("TABLES")) return;
     accept_if_exists(in);
-    statement.kind = LogStatement::Kind::kRenameTable;
+    statement.kind = Kind::kRenameTable;
     do {
         if (!read_table(in, database, statement.tables)) return;
         if (in.accept("WAIT")) in.take();
@@ -187,7 +161,7 @@ void read_rename(SqlTokens& in, std::string_view database, LogStatement& stateme
 void read_repair(SqlTokens& in, std::string_view database, LogStatement& statement) {
     if (!in.accept("NO_WRITE_TO_BINLOG")) in.accept("LOCAL");
     if (!in.accept("TABLE") && !in.accept("TABLES")) return;
-    statement.kind = LogStatement::Kind::kRepairTable;
+    statement.kind = Kind::kRepairTable;
     while (read_table(in, database, statement.tables) && in.accept_punctuation(',')) {
     }
 }
@@ -238,7 +212,6 @@ bool changes_no_rows(const SqlToken& first, const SqlToken& second) {
 }
 
 LogStatement read_as(const QueryEvent& event, SqlDialect dialect) {
-    using Kind = LogStatement::Kind;
     LogStatement statement;
     const std::string_view database = event.database;
     SqlTokens in(event.query, dialect);
@@ -306,7 +279,7 @@ bool may_set_sql_mode(const QueryEvent& event, SqlDialect dialect) {
 LogStatement read_statement(const QueryEvent& event) {
     if (event.query == "BEGIN") {  // in front of most transactions
         LogStatement statement;
-        statement.kind = LogStatement::Kind::kBegin;
+        statement.kind = Kind::kBegin;
         return statement;
     }
     SqlDialect dialect{event.sql_mode, event.mariadb, event.nbsp_is_blank};

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "decode/binlog_event.h"
+#include "decode/sql_tokens.h"
 
 namespace penstock {
 
@@ -13,6 +14,21 @@ struct StatementTable {
     std::string database;  ///< the statement's, or the session's default database
     std::string table;
     bool operator==(const StatementTable&) const = default;
+};
+
+/// What a clause of ALTER TABLE says of one column. Whether it comes to anything depends on the table.
+struct ColumnChange {
+    enum class Kind {
+        kAdd,
+        kDrop,
+        kRename,  ///< to `new_name`
+        kChange   ///< to `definition`, and to `new_name` where there is one
+    };
+    Kind kind = Kind::kAdd;
+    std::string name, new_name;
+    bool conditional = false;          ///< IF NOT EXISTS of kAdd, IF EXISTS of the others
+    std::vector<SqlToken> definition;  ///< of kAdd and kChange: what stands behind the names
+    bool operator==(const ColumnChange&) const = default;
 };
 
 struct LogStatement {
@@ -25,12 +41,13 @@ struct LogStatement {
         kXaStart,              ///< XA START
         kXaCommit,             ///< XA COMMIT of a prepared transaction, named by `xid`
         kXaRollback,           ///< XA ROLLBACK of one
-        kAlterTable,   ///< tables: the one altered and others that take part; rows, columns or key may change
-        kDropIndex,    ///< tables: the one that loses or replaces an index that is not its primary key
-        kTruncate,     ///< tables: the one emptied
-        kRepairTable,  ///< tables: those repaired, which may cost them rows
-        kDropTable,    ///< tables: those dropped; CREATE OR REPLACE TABLE too
-        kRenameTable,  ///< tables: old and new names
+        kAlterTable,  ///< tables: the one altered and others that take part; rows, columns or key may change
+        kAlterColumns,  ///< tables: the one altered; nothing but `columns` and, perhaps, an index dropped
+        kDropIndex,     ///< tables: the one that loses or replaces an index that is not its primary key
+        kTruncate,      ///< tables: the one emptied
+        kRepairTable,   ///< tables: those repaired, which may cost them rows
+        kDropTable,     ///< tables: those dropped; CREATE OR REPLACE TABLE too
+        kRenameTable,   ///< tables: old and new names
         kDropDatabase,  ///< tables: one entry with an empty table name; CREATE OR REPLACE DATABASE too
         kOther,  ///< nothing that a pipe must know: RELEASE SAVEPOINT, XA END, an index added, GRANT ...
     };
@@ -38,8 +55,10 @@ struct LogStatement {
     /// It is not known that it changes no rows of other tables than these: INSERT, CALL, SELECT f() ...
     bool may_change_rows = false;
     std::vector<StatementTable> tables;
-    std::string savepoint;  ///< as written
-    std::string xid;        ///< as XaPrepareEvent has it: X'67',X'62',1
+    std::vector<ColumnChange> columns;  ///< of ALTER TABLE
+    bool drops_index = false;           ///< of ALTER TABLE, one that is not the primary key
+    std::string savepoint;              ///< as written
+    std::string xid;                    ///< as XaPrepareEvent has it: X'67',X'62',1
     bool operator==(const LogStatement&) const = default;
 };
 

@@ -44,15 +44,15 @@ TEST(Statement, IsReadAsFarAsAPipeMustKnow) {
         {"RENAME TABLE a TO b, x.c TO y.d",
          Kind::kRenameTable,
          {{"d", "a"}, {"d", "b"}, {"x", "c"}, {"y", "d"}}},
-        {"ALTER TABLE t ADD COLUMN c INT", Kind::kAlterTable, {{"d", "t"}}},
+        {"ALTER TABLE t ADD COLUMN c INT", Kind::kAlterColumns, {{"d", "t"}}},
         {"ALTER TABLE t ADD c INT, RENAME TO u", Kind::kAlterTable, {{"d", "t"}, {"d", "u"}}},
         {"ALTER TABLE t RENAME u", Kind::kAlterTable, {{"d", "t"}, {"d", "u"}}},
         {"ALTER TABLE x.t RENAME AS u", Kind::kAlterTable, {{"x", "t"}, {"x", "u"}}},
-        {"ALTER TABLE t RENAME COLUMN a TO b", Kind::kAlterTable, {{"d", "t"}}},
+        {"ALTER TABLE t RENAME COLUMN a TO b", Kind::kAlterColumns, {{"d", "t"}}},
         {"ALTER TABLE t ADD INDEX i (a, b), COMMENT = ', RENAME TO u', ALGORITHM=INPLACE",
          Kind::kOther,
          {{"d", "t"}}},
-        {"ALTER TABLE t ADD INDEX i (a), DROP COLUMN a", Kind::kAlterTable, {{"d", "t"}}},
+        {"ALTER TABLE t ADD INDEX i (a), DROP COLUMN a", Kind::kAlterColumns, {{"d", "t"}}},
         {"ALTER TABLE t DROP INDEX i", Kind::kDropIndex, {{"d", "t"}}},
         {"DROP INDEX i ON x.t", Kind::kDropIndex, {{"x", "t"}}},
         {"ALTER TABLE t DROP PRIMARY KEY, ADD PRIMARY KEY (w)", Kind::kAlterTable, {{"d", "t"}}},
@@ -66,7 +66,7 @@ TEST(Statement, IsReadAsFarAsAPipeMustKnow) {
         {"ALTER TABLE t CONVERT TABLE u TO PARTITION p1 VALUES LESS THAN (20)",
          Kind::kAlterTable,
          {{"d", "t"}, {"d", "u"}}},
-        {"ALTER TABLE t MODIFY b INT GENERATED ALWAYS AS (a*3) VIRTUAL", Kind::kAlterTable, {{"d", "t"}}},
+        {"ALTER TABLE t MODIFY b INT GENERATED ALWAYS AS (a*3) VIRTUAL", Kind::kAlterColumns, {{"d", "t"}}},
         {"ALTER TABLE t ENGINE=InnoDB", Kind::kOther, {{"d", "t"}}},
         {"CREATE TABLE t (a INT)", Kind::kOther, {{"d", "t"}}},
         {"CREATE OR REPLACE TABLE t (a INT)", Kind::kDropTable, {{"d", "t"}}},
@@ -126,6 +126,39 @@ TEST(Statement, MayChangeRowsUnlessItIsKnownNotTo) {
           "XA END X'61',X'',1", "SET PASSWORD FOR x = 'y'", "DROP FUNCTION f", "ALTER USER x", "BEGIN",
           "COMMIT", "TRUNCATE t", "ALTER TABLE t ADD INDEX (v)"})
         EXPECT_FALSE(read(query, 0, true).may_change_rows) << query;
+}
+
+TEST(Statement, AlterTableSaysWhatHappensToColumns) {
+    const LogStatement got = read(
+        "ALTER TABLE t ADD COLUMN IF NOT EXISTS `a` INT DEFAULT (1, 2) AFTER b, DROP c, RENAME COLUMN d TO "
+        "e, "
+        "CHANGE f g BIGINT, MODIFY h INT, DROP INDEX i, COMMENT 'x' ENGINE = 'InnoDB'");
+    EXPECT_EQ(got.kind, Kind::kAlterColumns);
+    EXPECT_TRUE(got.drops_index);
+    using Change = ColumnChange::Kind;
+    struct Expected {
+        Change kind;
+        const char *name, *new_name;
+        bool conditional;
+        size_t words;
+    };
+    const Expected expected[] = {{Change::kAdd, "a", "", true, 9},
+                                 {Change::kDrop, "c", "", false, 0},
+                                 {Change::kRename, "d", "e", false, 0},
+                                 {Change::kChange, "f", "g", false, 1},
+                                 {Change::kChange, "h", "", false, 1}};
+    ASSERT_EQ(got.columns.size(), std::size(expected));
+    for (size_t i = 0; i < got.columns.size(); ++i) {
+        EXPECT_EQ(got.columns[i].kind, expected[i].kind) << i;
+        EXPECT_EQ(got.columns[i].name, expected[i].name);
+        EXPECT_EQ(got.columns[i].new_name, expected[i].new_name);
+        EXPECT_EQ(got.columns[i].conditional, expected[i].conditional) << i;
+        EXPECT_EQ(got.columns[i].definition.size(), expected[i].words) << i;
+    }
+    // A clause that no line of the table fits may do anything, also behind others.
+    for (const char* unknown :
+         {"FROBNICATE", "ADD INDEX (a), FROBNICATE x", "COMMENT = 'x' FROBNICATE", "ENGINE x y"})
+        EXPECT_EQ(read(std::string("ALTER TABLE t ") + unknown).kind, Kind::kAlterTable) << unknown;
 }
 
 TEST(Statement, XaIdentifiersHaveOneForm) {
