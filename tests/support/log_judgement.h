@@ -17,12 +17,21 @@ class StatementTest : public LiveTableTest {
   protected:
     bool mariadb() const { return info_.mariadb(); }
 
-    /// What a pipe that maps `tables` of database_ makes of `statements`, which one session of its own gives.
+    /// Which of `tables` stop in a pipe that maps them.
     Stops stops_after(const std::vector<std::string>& tables, const std::vector<std::string>& statements) {
-        std::vector<TablePlan> plans;
+        Stops stops;
+        for (const TableStop& stop : changes_after(tables, statements).stops)
+            stops[tables.at(stop.table)] = stop.reason;
+        return stops;
+    }
+
+    /// What a pipe that maps `tables` of database_ makes of `statements`, which one session of its own gives.
+    /// A name may be spelled as the server takes it for one of them.
+    Chunk changes_after(const std::vector<std::string>& tables, const std::vector<std::string>& statements) {
+        plans_.clear();
         for (const std::string& table : tables) {
-            plans.push_back(plan_of(table));
-            plans.back().id = static_cast<uint32_t>(plans.size() - 1);
+            plans_.push_back(plan_of(table));
+            plans_.back().id = static_cast<uint32_t>(plans_.size() - 1);
         }
         const Position start = here();
         {
@@ -33,7 +42,7 @@ class StatementTest : public LiveTableTest {
         }
         const Position end = here();
         std::vector<MappedTable> mapped;
-        for (const TablePlan& plan : plans) mapped.push_back(MappedTable{&plan});
+        for (const TablePlan& plan : plans_) mapped.push_back(MappedTable{&plan});
         ChangeBatcher batcher(std::move(mapped), {start, 1, 1}, size_t{64} << 20, std::nullopt,
                               info_.names());
         BinlogStream stream = BinlogStream::open(endpoint_, info_, start);
@@ -43,12 +52,13 @@ class StatementTest : public LiveTableTest {
             parser.parse_all(stream.next(),
                              [&](const Event& event) { batcher.feed(event, parser.header()); });
         }
-        Stops stops;
-        for (const TableStop& stop : batcher.take(true).stops) stops[tables.at(stop.table)] = stop.reason;
-        return stops;
+        return batcher.take(true);
     }
 
     Position here() { return current_position(*connection_, info_, ReplicationMechanism::kFilePos); }
+
+  private:
+    std::vector<TablePlan> plans_;  // of the last changes
 };
 
 }  // namespace penstock::test
