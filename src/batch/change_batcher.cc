@@ -1,8 +1,6 @@
-#include "batch/change_batcher.h"
-
 #include <algorithm>
 
-#include "batch/batcher_table.h"
+#include "batch/change_batcher_table.h"
 #include "decode/event_types.h"
 #include "decode/table_map.h"
 
@@ -11,7 +9,7 @@ namespace penstock {
 struct ChangeBatcher::MapEntry {
     struct Target {
         Table* table = nullptr;
-        std::unique_ptr<BinlogRowDecoder> decoder;  // null while the table skips what its load holds
+        std::unique_ptr<BinlogRowDecoder> decoder;  // null until it is needed
     };
     std::vector<Target> targets;  // empty: not mapped
     size_t columns = 0;
@@ -22,6 +20,10 @@ namespace {
 
 constexpr size_t kBlocksPerChunk = 2;
 constexpr uint64_t kFileHead = 4;  // where the first event of a log file is
+
+bool counts_as_event(const Event& event) {
+    return std::holds_alternative<RowsEvent>(event) || std::holds_alternative<QueryEvent>(event);
+}
 
 std::string name_key(std::string_view database, std::string_view table, NameFold fold) {
     std::string key;
@@ -74,6 +76,7 @@ void ChangeBatcher::feed(const Event& event, const EventHeader& header) {
     try {
         advance_log_offset(event, header);
         std::visit([this](const auto& e) { handle(e); }, event);
+        if (!wanted_ && counts_as_event(event)) ++events_;
         // What is in the log beside transactions moves the place too: a server's end of the log is behind it.
         if (is_logged_ && between_transactions()) move_place();
     } catch (Error& e) {
@@ -185,6 +188,7 @@ void ChangeBatcher::handle(const GtidEvent& event) {
     }
     gtid_ = event;
     begin();
+    only_rows_ = event.only_rows;
     passing_over_ = position_.mysql() != nullptr && position_.mysql()->contains(event.source, event.gno);
     in_transaction_ = false;  // the QUERY event that follows says whether one begins
 }
@@ -200,9 +204,10 @@ void ChangeBatcher::handle(const MariadbGtidEvent& event) {
 void ChangeBatcher::begin() {
     in_transaction_ = true;
     preparing_ = preparing_changes_ = false;
-    savepoints_.clear();
+    restart_counting();
     group_start_ = {log_file_, event_start_};
     group_digest_ = extend_digest(0, event_digest_);
+    group_head_ = event_digest_;
     passing_over_ = false;
     for (Table* table : changed_) table->changed = false;
     changed_.clear();
@@ -231,6 +236,9 @@ bool ChangeBatcher::transaction_is_within(const Position& until) const {
 }
 
 void ChangeBatcher::commit() {
+    for (const OpenStop& stop : stops_) {
+        if (stop.unexpected) throw *stop.unexpected;
+    }
     in_transaction_ = false;
     ends_with_statement_ = false;
     if (GtidSet* set = position_.mysql()) {
@@ -255,6 +263,7 @@ void ChangeBatcher::handle(const XaPrepareEvent& event) {
     if (event.one_phase) {
         if (!preparing_changes_) return commit();
         wanted_ = PreparedTransaction{event.xid, group_start_};
+        restart_counting();
         maps_.swap(prepared_maps_);
         return;
     }
@@ -278,18 +287,21 @@ void ChangeBatcher::commit_prepared(const std::string& xid) {
     if (!changes || !concerns) return commit();
     in_transaction_ = true;
     wanted_ = std::move(transaction);
+    restart_counting();
     maps_.swap(prepared_maps_);  // its table ids may be of another life of the server
 }
 
 void ChangeBatcher::feed_prepared(const Event& event) {
     try {
-        if (const auto* map = std::get_if<TableMapEvent>(&event)) return handle(*map);
-        if (const auto* rows = std::get_if<RowsEvent>(&event)) return handle(*rows);
+        if (const auto* gtid = std::get_if<GtidEvent>(&event)) only_rows_ = gtid->only_rows;
+        if (const auto* map = std::get_if<TableMapEvent>(&event)) handle(*map);
+        if (const auto* rows = std::get_if<RowsEvent>(&event)) handle(*rows);
         if (const auto* query = std::get_if<QueryEvent>(&event)) {
             LogStatement statement = read_statement(*query);
             if (statement.kind == LogStatement::Kind::kSavepoint) set_savepoint(statement.savepoint);
             if (statement.kind == LogStatement::Kind::kRollbackToSavepoint) roll_back_to(statement.savepoint);
         }
+        if (counts_as_event(event)) ++events_;
     } catch (Error& e) {
         e.at_position(log_coordinates());
         throw;
@@ -329,7 +341,7 @@ void ChangeBatcher::handle(const QueryEvent& event) {
             commit();
             return;
         case LogStatement::Kind::kRollback:
-            stop_changed_tables();
+            roll_back_group();
             commit();
             return;
         case LogStatement::Kind::kSavepoint:
@@ -354,61 +366,6 @@ void ChangeBatcher::handle(const QueryEvent& event) {
     }
 }
 
-void ChangeBatcher::set_savepoint(const std::string& written) {
-    const std::string name = fold_name(written, names_.savepoints);
-    std::erase_if(savepoints_, [&](const Savepoint& savepoint) { return savepoint.name == name; });
-    if (savepoints_.size() == kMostSavepoints) savepoints_.pop_front();
-    Savepoint& savepoint = savepoints_.emplace_back(Savepoint{name, next_version_, {}});
-    for (auto& table : tables_) {
-        const TableCounts& counts = counts_[table->mapped.plan->id];
-        if (counts.inserted + counts.updated + counts.deleted == 0) continue;
-        Savepoint::Place& place = savepoint.places.emplace_back();
-        place = {table.get(), {}, table->changed, counts.inserted, counts.updated, counts.deleted};
-        table->block.mark(place.mark);
-    }
-}
-
-// The log has rows that were rolled back where the server could not take them out of the transaction again,
-// because tables without transactions were changed in between; those have groups of their own.
-void ChangeBatcher::roll_back_to(const std::string& written) {
-    const std::string name = fold_name(written, names_.savepoints);
-    auto found = std::find_if(savepoints_.begin(), savepoints_.end(),
-                              [&](const Savepoint& savepoint) { return savepoint.name == name; });
-    if (found == savepoints_.end()) return stop_changed_tables();  // their rows are handed over already
-    next_version_ = found->version;
-    for (Table* table : changed_) {
-        auto place = std::find_if(found->places.begin(), found->places.end(),
-                                  [&](const Savepoint::Place& p) { return p.table == table; });
-        TableCounts& counts = counts_[table->mapped.plan->id];
-        if (place != found->places.end()) {
-            table->block.roll_back(place->mark);
-            table->changed = place->changed;
-            counts.inserted = place->inserted;
-            counts.updated = place->updated;
-            counts.deleted = place->deleted;
-        } else {
-            table->block.clear();
-            table->changed = false;
-            counts = TableCounts{};
-        }
-        const size_t bytes = table->block.memory();
-        open_bytes_ -= table->bytes - bytes;
-        table->bytes = bytes;
-    }
-    std::erase_if(changed_, [](const Table* table) { return !table->changed; });
-    for (TableStop& stop : stops_) stop.from_version = std::min(stop.from_version, next_version_);
-    savepoints_.erase(found + 1, savepoints_.end());
-}
-
-void ChangeBatcher::stop_changed_tables() {
-    for (Table* table : changed_) {
-        if (table->stopped) continue;
-        stop(*table, "changes of the table were rolled back in the log",
-             "The transaction mixes transactional and non-transactional tables; convert them to InnoDB and "
-             "resync the table");
-    }
-}
-
 const std::vector<ChangeBatcher::Table*>& ChangeBatcher::find_tables(std::string_view database,
                                                                      std::string_view table) const {
     static const std::vector<Table*> kNone;
@@ -418,25 +375,26 @@ const std::vector<ChangeBatcher::Table*>& ChangeBatcher::find_tables(std::string
 
 void ChangeBatcher::handle(const TableMapEvent& event) {
     MapEntry& entry = maps_[event.table_id];
-    std::optional<TableMap> map;
-    if (entry.definition.empty() || as_text(event.definition) != entry.definition) {
-        map = read_table_map(event);
-        entry.targets.clear();
-        for (Table* table : find_tables(map->database, map->table)) entry.targets.push_back({table, nullptr});
-        entry.columns = map->columns.size();
-        entry.definition = as_text(event.definition);
+    if (!entry.definition.empty() && as_text(event.definition) == entry.definition) return;
+    const TableMap map = read_table_map(event);
+    entry.targets.clear();
+    for (Table* table : find_tables(map.database, map.table)) entry.targets.push_back({table, nullptr});
+    entry.columns = map.columns.size();
+    entry.definition = as_text(event.definition);
+}
+
+/// Null when the table was stopped, for it is not what was recorded. While a table skips what its load holds,
+/// nobody asks: an older schema may be in force there. Nor for rows that are only prepared, or undone.
+const BinlogRowDecoder* ChangeBatcher::decoder_of(MapEntry& entry, size_t index) {
+    MapEntry::Target& target = entry.targets[index];
+    if (target.decoder != nullptr) return target.decoder.get();
+    try {
+        const TableMap map = read_table_map({0, as_bytes(entry.definition)});
+        target.decoder = std::make_unique<BinlogRowDecoder>(*target.table->mapped.plan, map);
+    } catch (const Error& e) {
+        stop(*target.table, e, true);
     }
-    for (MapEntry::Target& target : entry.targets) {
-        // While a table skips what its load holds, no row is read: an older schema may be in force there.
-        // Nor of what is only prepared.
-        if (target.decoder != nullptr || passes_over(*target.table) || is_only_prepared()) continue;
-        try {
-            if (!map) map = read_table_map(event);
-            target.decoder = std::make_unique<BinlogRowDecoder>(*target.table->mapped.plan, *map);
-        } catch (const Error& e) {
-            stop(*target.table, e);
-        }
-    }
+    return target.decoder.get();
 }
 
 void ChangeBatcher::handle(const RowsEvent& event) {
@@ -446,9 +404,9 @@ void ChangeBatcher::handle(const RowsEvent& event) {
         fail("rows of table id " + std::to_string(event.table_id) + " came without their table map",
              "The log is damaged; resync the pipe");
     }
-    const MapEntry& entry = found->second;
-    for (const MapEntry::Target& target : entry.targets) {
-        Table& table = *target.table;
+    MapEntry& entry = found->second;
+    for (size_t i = 0; i < entry.targets.size(); ++i) {
+        Table& table = *entry.targets[i].table;
         if (event.column_count != entry.columns) {
             fail("a rows event of " + table.name() + " has " + std::to_string(event.column_count) +
                      " columns, its table map " + std::to_string(entry.columns),
@@ -462,14 +420,17 @@ void ChangeBatcher::handle(const RowsEvent& event) {
             preparing_changes_ |= !table.stopped;
             continue;
         }
-        if (passes_over(table)) continue;
-        append_rows(table, *target.decoder, event);
-        size_t bytes = table.block.memory();
-        open_bytes_ += bytes - table.bytes;
-        table.bytes = bytes;
-        // One table alone gives its blocks to several connections. A function of the stream and the budget,
-        // as the chunks' cuts are.
-        if (bytes >= block_bytes_ / kBlocksPerChunk) cut_block(table);
+        if (passes_over(table) || is_undone()) continue;
+        const BinlogRowDecoder* decoder = decoder_of(entry, i);
+        if (decoder == nullptr) continue;
+        append_rows(table, *decoder, event);
+        measure(table);
+    }
+    if (may_be_undone() && !changed_.empty()) {
+        wants_undone_ = budget_reached() || std::any_of(changed_.begin(), changed_.end(),
+                                                        [this](const Table* t) { return is_full(*t); });
+    } else {
+        for (const MapEntry::Target& target : entry.targets) cut_if_full(*target.table);
     }
     // Each statement is logged with the maps of its tables, so they are kept to save time only. A server
     // gives a table another id whenever it opens it again: this would grow until the file ends.
@@ -499,9 +460,13 @@ void ChangeBatcher::append_rows(Table& table, const BinlogRowDecoder& decoder, c
         counts.deleted = deleted;
         ByteReader rows(event.rows, "read rows of the binary log");
         for (uint64_t i = 0; i < whole; ++i) append_row(table, decoder, event, rows);
-        stop(table, e);
+        stop(table, e, true);
     }
-    if (next_version_ != first && !std::exchange(table.changed, true)) changed_.push_back(&table);
+    if (next_version_ == first || table.changed) return;
+    table.changed = true;
+    std::swap(table.begin, mark_);
+    table.begin_counts = {inserted, updated, deleted};
+    changed_.push_back(&table);
 }
 
 // False when the table was stopped at this row the first time that the batch was read.
@@ -555,18 +520,20 @@ bool ChangeBatcher::passes_over(Table& table) {
     return table.stopped || table.skip_transaction || passing_over_;
 }
 
-void ChangeBatcher::stop(Table& table, const Error& cause) {
-    if (cause.disposition() != Disposition::kFailPipe) throw cause;
-    Error located = cause;
-    located.at_table(table.name()).at_position(log_coordinates());
-    if (replay_ && next_version_ <= replay_->last_version) throw located;
-    table.stopped = true;
-    --flowing_;
-    stops_.push_back({table.mapped.plan->id, next_version_, located.what(), log_coordinates()});
+void ChangeBatcher::measure(Table& table) {
+    const size_t bytes = table.block.memory();
+    open_bytes_ += bytes - table.bytes;
+    table.bytes = bytes;
 }
 
-void ChangeBatcher::stop(Table& table, const std::string& message, const std::string& hint) {
-    stop(table, error(message, hint));
+bool ChangeBatcher::is_full(const Table& table) const {
+    return table.bytes >= block_bytes_ / kBlocksPerChunk;
+}
+
+// One table alone gives its blocks to several connections. A function of the stream and the budget, as the
+// chunks' cuts are.
+void ChangeBatcher::cut_if_full(Table& table) {
+    if (table.block.rows != 0 && is_full(table)) cut_block(table);
 }
 
 void ChangeBatcher::cut_block(Table& table) {
@@ -579,6 +546,7 @@ void ChangeBatcher::cut_block(Table& table) {
         counts.adjusted_by_column[i] += columns[i].adjusted();
     }
     savepoints_.clear();  // rows in front of them cannot be told apart any more
+    if (table.changed && in_transaction_) group_is_whole_ = false;
     full_blocks_.push_back(std::exchange(table.block, Block()));
     table.bytes = 0;
 }
@@ -598,7 +566,8 @@ Chunk ChangeBatcher::take(bool close) {
     chunk.blocks = std::move(full_blocks_);
     full_blocks_.clear();
     open_bytes_ = 0;
-    chunk.stops = std::exchange(stops_, {});
+    for (OpenStop& open : stops_) chunk.stops.push_back(std::move(open.stop));
+    stops_.clear();
     chunk.last_commit_time = last_commit_time_;
     if (close) {
         chunk.closes = true;

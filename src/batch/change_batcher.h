@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "batch/chunk.h"
+#include "batch/undone_rows.h"
 #include "decode/binlog_event.h"
 #include "decode/binlog_row.h"
 #include "decode/statement.h"
@@ -83,6 +84,17 @@ class ChangeBatcher {
     void end_prepared();
     void lose_prepared(const Error& why);
 
+    /// Rows of the open group do not stay in memory, and the log may take them back behind: before the next
+    /// feed or feed_prepared, give UndoneRows the events of the group from its begin to its end, and the
+    /// batcher what that found out. (Without it a table whose rows are taken back from what was handed over
+    /// stops.)
+    bool wants_undone() const { return wants_undone_; }
+    void take_undone(UndoneRows undone);
+    /// Where the open group begins, unless it is one that was prepared (wanted), and the digest of its first
+    /// event.
+    const FilePosition& group_start() const { return group_start_; }
+    uint64_t group_head() const { return group_head_; }
+
     /// The open batch's rows have reached the byte budget: take(false) or, at a commit edge, take(true).
     bool budget_reached() const { return open_bytes_ >= block_bytes_; }
     /// The byte budget in force; goes into the intent so that a replay cuts alike. One batch has one.
@@ -144,16 +156,31 @@ class ChangeBatcher {
     void commit_prepared(const std::string& xid);
     bool is_only_prepared() const { return preparing_ && !wanted_; }
     void stop_changed_tables();
+    struct Savepoint;
     void set_savepoint(const std::string& name);
     void roll_back_to(const std::string& name);
+    void roll_back_to(const Savepoint& savepoint);
+    void roll_back_group();
+    void roll_back_to_begin();
+    void forget_undone(uint64_t version, uint64_t event);
+    void restart_counting();
+    /// Brings open_bytes_ up to date with the table's block.
+    void measure(Table& table);
+    bool is_full(const Table& table) const;
+    void cut_if_full(Table& table);
+    bool is_undone() const { return undone_ && undone_->find(events_ - group_event_) != nullptr; }
+    /// Its rows may be taken back, and nobody has looked yet.
+    bool may_be_undone() const { return in_transaction_ && !only_rows_ && !undone_; }
+    const BinlogRowDecoder* decoder_of(MapEntry& entry, size_t target);
     void append_rows(Table& table, const BinlogRowDecoder& decoder, const RowsEvent& event);
     bool append_row(Table& table, const BinlogRowDecoder& decoder, const RowsEvent& event, ByteReader& rows);
     void check_statement(const LogStatement& statement, const QueryEvent& event);
     void stop_reached(const QueryEvent& event);
     /// The table is another one after them, or may be.
     bool changes(const std::vector<ColumnChange>& columns, const TableSchema& table) const;
-    /// Takes the table out of the flow, with the error as its reason.
-    void stop(Table& table, const Error& error);
+    /// Takes the table out of the flow, with the error as its reason. `of_rows`: of the event's rows or what
+    /// the log says of their columns, so that it is undone with them.
+    void stop(Table& table, const Error& error, bool of_rows);
     void stop(Table& table, const std::string& message, const std::string& hint);
     /// Nothing of the table is applied now: it is stopped, or the transaction is in its load already.
     bool passes_over(Table& table);
@@ -218,10 +245,26 @@ class ChangeBatcher {
     size_t open_bytes_ = 0;
     std::vector<Block> full_blocks_;  // of the next chunk, cut before it is
     std::vector<TableCounts> counts_;
-    std::vector<TableStop> stops_;  // since the last chunk
-    size_t flowing_ = 0;            // tables that are not stopped
+    struct OpenStop {
+        TableStop stop;
+        bool of_rows = false;
+        uint64_t event = 0;               // where, as events_
+        std::optional<Error> unexpected;  // it was not there the first time: unless it is undone
+    };
+    std::vector<OpenStop> stops_;  // since the last chunk
+    size_t flowing_ = 0;           // tables that are not stopped
 
-    /// What the log says SAVEPOINT for. Rows after it can be taken back until they are handed over.
+    // What the log takes back. Small groups are undone in memory: savepoints and the begin of the group are
+    // marks in the blocks. Before anything is cut from its block, undone_ is asked for.
+    uint64_t events_ = 0;       // rows events and statements so far
+    uint64_t group_event_ = 0;  // events_ at the begin of the open group
+    uint64_t group_version_ = 0;
+    uint64_t group_head_ = 0;     // digest of its first event
+    bool only_rows_ = false;      // what MySQL does not log as statements it does not take back
+    bool group_is_whole_ = true;  // no row of it has left its block
+    bool wants_undone_ = false;
+    std::optional<UndoneRows> undone_;
+
     struct Savepoint {
         struct Place {
             Table* table = nullptr;
@@ -231,6 +274,7 @@ class ChangeBatcher {
         };
         std::string name;  // folded
         uint64_t version;
+        uint64_t event;             // as events_
         std::vector<Place> places;  // tables that are not here had no rows in the open batch
     };
     static constexpr size_t kMostSavepoints = 256;

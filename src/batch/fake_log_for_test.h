@@ -71,7 +71,8 @@ class FakeLog {
         if (flags != EventHeader::kArtificial) header.log_pos = static_cast<uint32_t>(offset_ += 100);
         batcher_.feed(event, header);
     }
-    void gtid(uint64_t gno) { feed(GtidEvent{false, uuid_, gno, 0}); }
+    void gtid(uint64_t gno) { feed(GtidEvent{false, uuid_, gno, 0, !may_be_undone}); }
+    bool may_be_undone = false;  ///< of the groups that begin from here on
     void query(std::string_view text) { feed(QueryEvent{"shop", text}); }
     void begin(uint64_t gno) {
         gtid(gno);

@@ -48,6 +48,7 @@ struct GtidEvent {  ///< MySQL GTID_LOG_EVENT, GTID_TAGGED_LOG_EVENT, ANONYMOUS_
     GtidSource source;
     uint64_t gno = 0;
     uint64_t commit_timestamp_us = 0;  ///< of the immediate server; 0 when the server does not say
+    bool only_rows = false;            ///< no change of the transaction is logged as a statement
 };
 struct MariadbGtidEvent {
     MariadbGtid gtid;

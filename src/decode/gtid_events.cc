@@ -8,6 +8,8 @@ namespace penstock {
 
 namespace {
 
+constexpr uint8_t kMayHaveStatements = 1;
+
 // mysql::serialization's variable-length integer: the count of trailing one bits of the first byte says how
 // many bytes follow; the value is what is left, little-endian.
 uint64_t read_varlen(ByteReader& reader) {
@@ -40,7 +42,7 @@ void append_hex(std::string& text, ByteSpan bytes) {
 // (top bit: the original one follows, 7) | ...
 void parse_gtid(ByteReader& body, bool anonymous, GtidEvent& event) {
     event.anonymous = anonymous;
-    body.skip(1);
+    event.only_rows = (body.u8() & kMayHaveStatements) == 0;
     ByteSpan uuid = body.bytes(16);
     std::copy(uuid.begin(), uuid.end(), event.source.uuid.begin());
     event.gno = body.u64();
@@ -69,7 +71,7 @@ GtidEvent parse_tagged_gtid(ByteReader& body) {
         seen |= 1u << id;
         switch (id) {
             case 0:
-                read_varlen(body);
+                event.only_rows = (read_varlen(body) & kMayHaveStatements) == 0;
                 break;
             case 1:
                 for (uint8_t& byte : event.source.uuid) {

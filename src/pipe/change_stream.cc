@@ -16,8 +16,8 @@
 #include "pipe/batch_due.h"
 #include "pipe/chunk_applier.h"
 #include "pipe/destination_check.h"
+#include "pipe/group_reader.h"
 #include "pipe/pipe_check.h"
-#include "pipe/prepared_reader.h"
 #include "pipe/seen_log.h"
 #include "pipe/source_watch.h"
 #include "pipe/stopped_tables.h"
@@ -182,6 +182,10 @@ class Session {
             if (std::holds_alternative<GtidEvent>(event) || std::holds_alternative<MariadbGtidEvent>(event))
                 return;  // as it was after the commit before
             if (!batcher.keeps_places()) keep_places(batcher, stream);
+            if (batcher.wants_undone()) {
+                batcher.take_undone(read_undone_rows(context_.spec.source, context_.source_info,
+                                                     batcher.group_start(), batcher.group_head(), stop));
+            }
             if (batcher.wanted()) queue_open = read_prepared(batcher, stop) && queue_open;
             const bool pause = std::holds_alternative<HeartbeatEvent>(event);
             tell_place(pause && batcher.keeps_places(), stream);
@@ -250,12 +254,16 @@ class Session {
         bool queue_open = true;
         try {
             const PreparedTransaction wanted = *batcher.wanted();
-            read_prepared_transaction(context_.spec.source, context_.source_info, wanted,
-                                      batcher.wanted_before(), stop, [&](const Event& event) {
-                                          batcher.feed_prepared(event);
-                                          if (queue_open && batcher.budget_reached())
-                                              queue_open = hand_over(batcher, false);
-                                      });
+            const SourceEndpoint& source = context_.spec.source;
+            const ServerInfo& info = context_.source_info;
+            const FilePosition start =
+                find_prepared_transaction(source, info, wanted, batcher.wanted_before(), stop);
+            read_prepared_transaction(source, info, wanted, start, stop, [&](const Event& event) {
+                batcher.feed_prepared(event);
+                if (batcher.wants_undone())
+                    batcher.take_undone(read_undone_rows(source, info, start, 0, stop));
+                if (queue_open && batcher.budget_reached()) queue_open = hand_over(batcher, false);
+            });
             batcher.end_prepared();
         } catch (const Error& e) {
             if (e.disposition() == Disposition::kRetry) throw;

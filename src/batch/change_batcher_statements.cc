@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include "batch/batcher_table.h"
-#include "batch/change_batcher.h"
+#include "batch/change_batcher_table.h"
 #include "decode/column_definition.h"
 
 namespace penstock {

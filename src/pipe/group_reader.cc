@@ -1,7 +1,8 @@
-#include "pipe/prepared_reader.h"
+#include "pipe/group_reader.h"
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <spdlog/spdlog.h>
@@ -15,9 +16,10 @@ namespace {
 constexpr const char* kWhat = "read a prepared XA transaction";
 
 /// The log from a place on, on its own connection, until `take` returns false.
-void follow(const SourceEndpoint& source, const ServerInfo& info, const FilePosition& from,
+void follow(SourceEndpoint source, const ServerInfo& info, const FilePosition& from,
             const std::stop_token& stop,
             const std::function<bool(const Event&, const EventHeader&, const FilePosition&)>& take) {
+    source.server_id.reset();  // the pipe's own stream is using it
     BinlogStream stream = BinlogStream::open(source, info, Position(from));
     std::stop_callback interrupt(stop, [&] { stream.interrupt(); });
     EventParser parser;
@@ -69,17 +71,24 @@ FilePosition find(const SourceEndpoint& source, const ServerInfo& info, const st
                 "Resync the pipe");
 }
 
+[[noreturn]] void fail_for_something_else(const char* what) {
+    throw Error(Disposition::kFailPipe, what, "the source's log has something else in its place",
+                "Resync the pipe");
+}
+
 }  // namespace
 
+FilePosition find_prepared_transaction(const SourceEndpoint& source, const ServerInfo& info,
+                                       const PreparedTransaction& wanted, const FilePosition& before,
+                                       const std::stop_token& stop) {
+    return wanted.start.file.empty() ? find(source, info, wanted.xid, before, stop) : wanted.start;
+}
+
 void read_prepared_transaction(const SourceEndpoint& source, const ServerInfo& info,
-                               const PreparedTransaction& wanted, const FilePosition& before,
+                               const PreparedTransaction& wanted, const FilePosition& start,
                                const std::stop_token& stop, const std::function<void(const Event&)>& take) {
-    SourceEndpoint endpoint = source;
-    endpoint.server_id.reset();  // the pipe's own stream is using it
-    const FilePosition start =
-        wanted.start.file.empty() ? find(endpoint, info, wanted.xid, before, stop) : wanted.start;
     bool begun = false, wrong = false;
-    follow(endpoint, info, start, stop, [&](const Event& event, const EventHeader&, const FilePosition&) {
+    follow(source, info, start, stop, [&](const Event& event, const EventHeader&, const FilePosition&) {
         if (const auto* prepare = std::get_if<XaPrepareEvent>(&event)) {
             wrong = prepare->xid != wanted.xid;
             return false;
@@ -92,10 +101,21 @@ void read_prepared_transaction(const SourceEndpoint& source, const ServerInfo& i
         take(event);
         return true;
     });
-    if (wrong) {
-        throw Error(Disposition::kFailPipe, kWhat, "the source's log has something else in its place",
-                    "Resync the pipe");
-    }
+    if (wrong) fail_for_something_else(kWhat);
+}
+
+UndoneRows read_undone_rows(const SourceEndpoint& source, const ServerInfo& info, const FilePosition& start,
+                            uint64_t head, const std::stop_token& stop) {
+    UndoneRows undone(info.names().savepoints);
+    bool begun = false, wrong = false;
+    follow(source, info, start, stop,
+           [&](const Event& event, const EventHeader& header, const FilePosition&) {
+               if (begins_group(event) && !std::exchange(begun, true))
+                   wrong = head != 0 && header.digest != head;
+               return !wrong && undone.feed(event);
+           });
+    if (wrong) fail_for_something_else("read what a transaction takes back");
+    return undone;
 }
 
 }  // namespace penstock

@@ -1,5 +1,5 @@
 #pragma once
-// A table as the batcher has it. Used by the parts of ChangeBatcher only.
+// For the files of ChangeBatcher alone: what it keeps of each table.
 
 #include <string>
 #include <utility>
@@ -15,6 +15,8 @@ struct ChangeBatcher::Table {
     bool skip_transaction = false;
     bool stopped = false;
     bool changed = false;  // it has row changes in the open transaction
+    Block::Mark begin;     // where they begin, and what was counted then
+    TableCounts begin_counts;
 
     explicit Table(MappedTable m) : mapped(std::move(m)) {}
     std::string name() const { return mapped.plan->source.qualified_name(); }
