@@ -109,7 +109,28 @@ class SourceCheck {
             const size_t at = user.rfind('@');
             if (at != std::string::npos) user_ = "'" + user.substr(0, at) + "'@'" + user.substr(at + 1) + "'";
         });
+        find_idle_roles();
         return true;
+    }
+
+    /// A role counts while it is active, which without a default role it is not.
+    void find_idle_roles() {
+        refused([&] {
+            const std::string active = connection_->query_value("SELECT CURRENT_ROLE()").value_or("NONE");
+            if (info_.mariadb() && active != "NONE") return;  // it has one at a time
+            for (const auto& row :
+                 connection_->query("SELECT role_name FROM information_schema.applicable_roles")) {
+                const std::string role = row[0].value_or("");
+                if (active.find("`" + role + "`") == std::string::npos) idle_roles_.push_back(role);
+            }
+        });
+    }
+
+    /// The statement that lets the user do what it may not: the grant, unless a role may hold it already.
+    std::string granting(const std::string& grant) const {
+        if (idle_roles_.empty()) return grant;
+        return info_.mariadb() ? "SET DEFAULT ROLE " + quote_identifier(idle_roles_[0]) + " FOR " + user_
+                               : "SET DEFAULT ROLE ALL TO " + user_;
     }
 
     void check_server() {
@@ -139,7 +160,9 @@ class SourceCheck {
         if (auto item = check_log_retention(info_, hours)) add(std::move(*item));
     }
 
-    std::string grant() const { return "GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO " + user_; }
+    std::string grant() const {
+        return granting("GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO " + user_);
+    }
 
     void check_dump() {
         // Asked of the server by doing it: roles, wildcards and partial revokes then count as they really do.
@@ -300,14 +323,14 @@ class SourceCheck {
             return;
         }
         TableSchema schema;
-        auto missing = refused([&] {
+        try {
             schema = known != nullptr ? *known
                                       : read_table_schema(*connection_, info_, mapping.source_database,
                                                           mapping.source_table);
-        });
-        require("table " + table, !missing, missing.value_or("there"),
-                "the table exists and this user sees it", "GRANT SELECT ON " + quoted + " TO " + user_);
-        if (missing) return;
+        } catch (const Error& e) {
+            return refuse_table(quoted, e);
+        }
+        add("table " + table, State::kOk, "there", "the table exists and this user sees it");
 
         auto excluded = [&](const std::string& column) {
             const auto& list = mapping.excluded_columns;
@@ -323,10 +346,13 @@ class SourceCheck {
             if (column.type != SourceType::kUnsupported) continue;
             unsupported += (unsupported.empty() ? "" : ", ") + column.name + " " + column.column_type;
         }
-        auto unreadable = refused([&] {
-            connection_->query("SELECT " + (columns.empty() ? "1" : columns) + " FROM " + quoted +
-                               " LIMIT 0");
-        });
+        // One question where all is granted. Invisible columns are not in the asterisk.
+        auto select_from = [&](const std::string& what) {
+            return refused([&] { connection_->query("SELECT " + what + " FROM " + quoted + " LIMIT 0"); });
+        };
+        const auto refused_whole = select_from("*" + (columns.empty() ? "" : ", " + columns));
+        std::optional<std::string> unreadable;
+        if (refused_whole) unreadable = select_from(columns.empty() ? "1" : columns);
         if (auto found = cascades.find({schema.database, schema.name}); found != cascades.end()) {
             add("foreign keys of " + table, State::kWarning, found->second,
                 "no action but RESTRICT: this server does not log the rows that a foreign key changes, so "
@@ -343,8 +369,25 @@ class SourceCheck {
                     "excludedColumns of the mapping lists them: this server does not log them when a row is "
                     "updated or deleted (the mode snapshot can copy them)");
         }
+        const std::string select = granting("GRANT SELECT ON " + quoted + " TO " + user_);
         require("select on " + table, !unreadable, unreadable.value_or("granted"),
-                "the privilege to read its rows", "GRANT SELECT ON " + quoted + " TO " + user_);
+                "the privilege to read its rows", unreadable && is_denial(*unreadable) ? select : "");
+        if (!unreadable && refused_whole && is_denial(*refused_whole) && !sees_every_column(schema)) {
+            std::string unseen;
+            for (const std::string& name : mapping.excluded_columns) {
+                const bool seen = std::any_of(
+                    schema.columns.begin(), schema.columns.end(), [&](const SourceColumn& column) {
+                        return ::strcasecmp(column.name.str().c_str(), name.c_str()) == 0;
+                    });
+                if (!seen) unseen += (unseen.empty() ? "" : ", ") + quote_identifier(name);
+            }
+            add("columns of " + table, State::kFailed,
+                "some are hidden from this user, who may not read them",
+                "the definition of every column, also of excluded ones: each row of the log has them all. "
+                "REFERENCES on a column shows its definition and none of its values",
+                unseen.empty() ? select
+                               : granting("GRANT REFERENCES (" + unseen + ") ON " + quoted + " TO " + user_));
+        }
         require("column types of " + table, unsupported.empty(),
                 unsupported.empty() ? "all supported" : unsupported,
                 "types that Penstock copies; other columns can be left out with excludedColumns");
@@ -355,9 +398,74 @@ class SourceCheck {
         check_engine(mapping, schema, "ALTER TABLE " + quoted + " ENGINE = InnoDB");
     }
 
+    /// The message is of a privilege that is missing (MySQL manual, "Server Error Message Reference").
+    static bool is_denial(const std::string& message) {
+        for (const char* number : {"(error 1044)", "(error 1142)", "(error 1143)"}) {
+            if (message.find(number) != std::string::npos) return true;
+        }
+        return false;
+    }
+
+    /// What a user without a privilege on a column is not shown, information_schema leaves out. For a table
+    /// that it may not read as a whole.
+    bool sees_every_column(const TableSchema& schema) {
+        bool complete = true, readable = true;
+        size_t place = 0;
+        refused([&] {
+            for (const auto& row : connection_->query(
+                     "SELECT ordinal_position, privileges FROM information_schema.columns "
+                     "WHERE table_schema = " +
+                     quote_string(schema.database) + " AND table_name = " + quote_string(schema.name) +
+                     " ORDER BY ordinal_position")) {
+                complete = complete && row[0].value_or("") == std::to_string(++place);
+                readable = readable && row[1].value_or("").find("select") != std::string::npos;
+            }
+        });
+        // Each that is shown may be read, and all together may not: one is not shown.
+        return complete && !readable;
+    }
+
+    /// The table is not there, not seen, or not one that can be copied. GRANT helps where it is not seen.
+    void refuse_table(const std::string& quoted, const Error& why) {
+        const std::optional<std::string> unreadable =
+            refused([&] { connection_->query("SELECT 1 FROM " + quoted + " LIMIT 0"); });
+        const std::string name = "table " + table_, needed = "the table exists and this user sees it";
+        if (!unreadable)
+            return add(name, State::kFailed, why.message(), "a table that can be copied. " + why.hint());
+        if (is_denial(*unreadable)) {
+            return add(name, State::kFailed, why.message(), needed,
+                       granting("GRANT SELECT ON " + quoted + " TO " + user_));
+        }
+        add(name, State::kFailed, *unreadable,
+            needed + " (check database and table name; letter case counts on most servers)");
+    }
+
+    /// Of some engines the log and the table hold different rows.
+    bool check_logged_rows(const TableSchema& schema) {
+        const std::optional<RowsElsewhere> elsewhere = rows_elsewhere(schema.storage_engine);
+        const bool snapshot = settings_.mode == ReplicationMode::kSnapshot;
+        const std::string name = "engine of " + schema.qualified_name();
+        if (elsewhere) {
+            const std::string found = schema.storage_engine + ": it " + std::string(elsewhere->why);
+            const std::string way_out(elsewhere->way_out);
+            add(name, snapshot ? State::kWarning : State::kFailed, found,
+                snapshot
+                    ? "an engine that keeps its rows itself: they are copied as they are when they are read"
+                    : "an engine that keeps the rows that it logs (" + way_out +
+                          "; or the replicationMode snapshot)");
+        } else if (!snapshot && is_unknown_engine(schema.storage_engine)) {
+            add(name, State::kWarning, schema.storage_engine.empty() ? "unknown" : schema.storage_engine,
+                "an engine that keeps the rows that it logs: of this one Penstock does not know it");
+        } else {
+            return true;
+        }
+        return false;
+    }
+
     /// A target that keeps every row has one twice that was written while the table was read: it may be in
     /// what was read, and is in the log.
     void check_engine(const TableMapping& mapping, const TableSchema& schema, const std::string& fix) {
+        if (!check_logged_rows(schema)) return;
         const bool doubled =
             settings_.mode == ReplicationMode::kCdc && mapping.engine != TableEngine::kReplacingMergeTree;
         const State otherwise = doubled ? State::kFailed : State::kWarning;
@@ -401,7 +509,8 @@ class SourceCheck {
     std::optional<MysqlConnection> connection_;
     ServerInfo info_;
     std::string user_ = "the pipe's user";
-    std::string table_;  // that is looked at
+    std::vector<std::string> idle_roles_;  // that the user has, and that are not active
+    std::string table_;                    // that is looked at
     MysqlConnection::Rows log_status_;
     std::vector<Prerequisite> items_;
 };

@@ -1,6 +1,7 @@
 #include "source/prerequisites.h"
 
 #include "source/log_prerequisites.h"
+#include "source/storage_engine.h"
 #include "source/test_server.h"
 
 namespace penstock {
@@ -99,6 +100,106 @@ TEST_P(PrerequisitesTest, MissingPrivilegesCarryTheGrantThatFixesThem) {
         sql(item.fix_sql);  // the fix is real SQL, for this very user
     }
     EXPECT_TRUE(all_passed(check_source(user, settings, {mapping("t"), mapping("hidden")})));
+}
+
+// The log has every column in every row, so that its definition must be seen; its values need not be.
+TEST_P(PrerequisitesTest, ColumnsThatAreNotGranted) {
+    sql("CREATE TABLE t (a INT PRIMARY KEY, secret TEXT, v INT)");
+    sql("CREATE TABLE pair (a INT, b INT, v INT, PRIMARY KEY (a, b))");
+    const std::string t = database_ + ".t", pair = database_ + ".pair";
+    SourceEndpoint user = new_user("columns", {"REPLICATION SLAVE, REPLICATION CLIENT ON *.*",
+                                               "SELECT (a, v) ON " + t, "SELECT (a, v) ON " + pair});
+    TableMapping mapped = mapping("t");
+    mapped.excluded_columns = {"secret"};
+    auto items = check_source(user, {}, {mapped, mapping("pair")});
+    ASSERT_EQ(state_of(items, named("columns of", "t")), State::kFailed);
+    const std::string fix = find(items, named("columns of", "t"))->fix_sql;
+    EXPECT_TRUE(fix.starts_with("GRANT REFERENCES (`secret`) ON ")) << fix;
+    sql(fix);
+    EXPECT_EQ(state_of(items, named("select on", "t")), State::kOk);
+    EXPECT_EQ(state_of(items, named("columns of", "pair")), State::kFailed);
+    sql(find(items, named("columns of", "pair"))->fix_sql);
+    items = check_source(user, {}, {mapped, mapping("pair")});
+    EXPECT_TRUE(all_passed(items));
+    items = check_source(user, {}, {mapping("t")});  // not excluded: it has to be read
+    EXPECT_EQ(state_of(items, named("select on", "t")), State::kFailed);
+    sql(find(items, named("select on", "t"))->fix_sql);
+    EXPECT_TRUE(all_passed(check_source(user, {}, {mapping("t")})));
+}
+
+TEST_P(PrerequisitesTest, ARoleThatIsNotActiveIsToBeMadeSo) {
+    sql("CREATE TABLE t (a INT PRIMARY KEY)");
+    const std::string role = "penstock_idle_" + std::to_string(getpid());
+    sql("DROP ROLE IF EXISTS " + role);
+    sql("CREATE ROLE " + role);
+    sql("GRANT REPLICATION SLAVE, REPLICATION CLIENT, SELECT ON *.* TO " + role);
+    SourceEndpoint user = new_user("idle", {});
+    sql("GRANT " + role + " TO '" + user.username + "'@'%'");
+    auto items = check_source(user, {}, {mapping("t")});
+    for (const std::string& name : {std::string("replication slave"), named("table", "t")}) {
+        ASSERT_EQ(state_of(items, name), State::kFailed) << name;
+        EXPECT_TRUE(find(items, name)->fix_sql.starts_with("SET DEFAULT ROLE "))
+            << find(items, name)->fix_sql;
+    }
+    sql(find(items, named("table", "t"))->fix_sql);
+    EXPECT_TRUE(all_passed(check_source(user, {}, {mapping("t")})));
+    sql("DROP ROLE " + role);
+}
+
+TEST_P(PrerequisitesTest, AGrantIsAdvisedOnlyWhereItHelps) {
+    sql("CREATE TABLE t (a INT PRIMARY KEY)");
+    sql("CREATE VIEW v AS SELECT * FROM t");
+    SourceEndpoint user =
+        new_user("all", {"REPLICATION SLAVE, REPLICATION CLIENT ON *.*", "SELECT ON " + database_ + ".*"});
+    TableMapping nowhere = mapping("t");
+    nowhere.source_database = "penstock_no_such_database";
+    for (const bool root : {true, false}) {
+        std::vector<TableMapping> mappings = {mapping("no"), mapping("v")};
+        if (root) mappings.push_back(nowhere);  // of others it is not told
+        auto items = check_source(root ? endpoint_ : user, {}, mappings);
+        for (const Prerequisite& item : items)
+            EXPECT_EQ(item.fix_sql.find("GRANT SELECT"), std::string::npos) << item.name << item.fix_sql;
+        EXPECT_NE(find(items, named("table", "no"))->found.find("doesn't exist"), std::string::npos);
+        EXPECT_NE(find(items, named("table", "v"))->found.find("it is a VIEW"), std::string::npos);
+        EXPECT_NE(find(items, named("table", "v"))->needed.find("Map the tables under it"),
+                  std::string::npos);
+    }
+}
+
+TEST_P(PrerequisitesTest, EnginesWhoseRowsTheLogDoesNotHave) {
+    sql("CREATE TABLE part (a INT PRIMARY KEY) ENGINE = MyISAM");
+    sql("CREATE TABLE whole (a INT PRIMARY KEY) ENGINE = MERGE UNION = (part)");
+    std::vector<std::string> tables = {"whole"};
+    if (!mariadb()) {  // a plugin there, which its test servers do not have
+        sql("CREATE TABLE hole (a INT PRIMARY KEY) ENGINE = BLACKHOLE");
+        tables.emplace_back("hole");
+    }
+    for (const std::string& table : tables) {
+        for (const ReplicationMode mode : {ReplicationMode::kCdc, ReplicationMode::kCdcOnly}) {
+            SourceSettings settings;
+            settings.mode = mode;
+            auto items = check_source(endpoint_, settings, {mapping(table)});
+            const Prerequisite* engine = find(items, named("engine of", table));
+            EXPECT_EQ(engine->state, State::kFailed);
+            EXPECT_EQ(engine->fix_sql, "");
+            EXPECT_EQ(engine->needed.find("InnoDB"), std::string::npos) << engine->needed;
+        }
+        SourceSettings snapshot;
+        snapshot.mode = ReplicationMode::kSnapshot;
+        auto items = check_source(endpoint_, snapshot, {mapping(table)});
+        EXPECT_EQ(state_of(items, named("engine of", table)), State::kWarning);
+        EXPECT_EQ(find(items, named("engine of", table))->fix_sql, "");
+        EXPECT_TRUE(all_passed(items));
+    }
+    for (const char* engine : {"MEMORY", "CSV", "InnoDB", "Aria", "ROCKSDB", "myisam"}) {
+        EXPECT_FALSE(rows_elsewhere(engine)) << engine;
+        EXPECT_FALSE(is_unknown_engine(engine)) << engine;
+    }
+    for (const char* engine : {"FEDERATED", "CONNECT", "SPIDER", "S3", "BLACKHOLE", "MRG_MyISAM",
+                               "ndbcluster", "Columnstore", "SEQUENCE", "OQGRAPH"}) {
+        EXPECT_TRUE(rows_elsewhere(engine)) << engine;
+    }
+    EXPECT_TRUE(is_unknown_engine("XENGINE"));
 }
 
 TEST_P(PrerequisitesTest, RolesCount) {
