@@ -1,6 +1,7 @@
 // The two ways in against each other on the real servers of ./dev test: for the same rows, the snapshot's
 // text path and the binary log's path must give the same bytes in every column.
 
+#include <algorithm>
 #include <cstdlib>
 #include <random>
 #include <string>
@@ -72,6 +73,36 @@ TEST_P(LiveValuesTest, TextAndBinaryLogAgreeOnEveryType) {
     Block deleted(plan);
     read_log(plan, start, rows, &deleted, nullptr);
     expect_equal(plan, updated, deleted);
+}
+
+// The digits in front of the point are stored in whole groups of nine where they come of a calculation.
+TEST_P(LiveValuesTest, DecimalsInJsonAgreeInEverySize) {
+    if (info_.mariadb()) GTEST_SKIP() << "its JSON is text";
+    connection_->execute("CREATE TABLE t (id int PRIMARY KEY AUTO_INCREMENT, j JSON)");
+    const TablePlan plan = plan_of("t");
+    const Position start = current_position(*connection_, info_, ReplicationMechanism::kFilePos);
+    std::string sql = "INSERT INTO t (j) VALUES ";
+    uint64_t rows = 0;
+    auto add = [&](const std::string& value) {
+        sql += (rows++ == 0 ? "(JSON_ARRAY(" : ", (JSON_ARRAY(") + value + "))";
+    };
+    for (int precision = 1; precision <= 65; ++precision) {
+        for (int scale = 0; scale <= std::min(30, precision); ++scale) {
+            const std::string type =
+                " AS DECIMAL(" + std::to_string(precision) + ", " + std::to_string(scale) + "))";
+            std::string digits;
+            for (int i = 0; i < precision; ++i) digits += static_cast<char>('1' + i % 9);
+            digits.insert(static_cast<size_t>(precision - scale), ".");
+            add("CAST('" + digits + "'" + type);
+            add("CAST('-" + digits + "'" + type);
+            add("CAST('0'" + type);
+            add("CAST('" + digits + "'" + type + " / 3 - 7, -1.5 * CAST('0.1'" + type);
+        }
+    }
+    connection_->execute(sql);
+    Block text = snapshot(plan), log(plan);
+    read_log(plan, start, rows, nullptr, &log);
+    expect_equal(plan, text, log);
 }
 
 INSTANTIATE_TEST_SUITE_P(Servers, LiveValuesTest, testing::Values("MYSQL", "MARIADB", "MARIADB11"),

@@ -193,14 +193,20 @@ class Printer {
         }
     }
 
+    // The server stores a decimal as it lies in its memory, nine groups of nine digits at most: the digits in
+    // front of the point may be rounded up to whole groups, so that DECIMAL(65) is of 72.
+    static constexpr uint32_t kDigitsPerGroup = 9, kMostGroups = 9, kMostScale = 30;
     static size_t checked_decimal_size(uint32_t precision, uint32_t scale) {
-        if (precision < 1 || precision > 65 || scale > 30 || scale > precision)
+        const auto groups = [](uint32_t digits) { return (digits + kDigitsPerGroup - 1) / kDigitsPerGroup; };
+        if (precision < 1 || scale > kMostScale || scale > precision ||
+            groups(precision - scale) + groups(scale) > kMostGroups) {
             fail("decimal outside (65,30)");
+        }
         return packed_decimal_size(precision, scale);
     }
 
     void decimal(ByteSpan bytes, uint32_t precision, uint32_t scale) {
-        char digits[72] = {};
+        char digits[kMostGroups * kDigitsPerGroup] = {};
         uint32_t size = 0;
         bool negative = false;
         bool good =
