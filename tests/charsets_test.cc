@@ -247,6 +247,18 @@ TEST_P(CharsetsTest, CollationNumbersAreTheServers) {
         EXPECT_EQ(charset_of_collation(static_cast<uint16_t>(std::stoul(row[0].value()))),
                   bytes_are_utf8 ? "" : charset)
             << row[0].value();
+        const std::string column = charset == "utf8" ? "utf8mb3" : charset;
+        EXPECT_EQ(column_charset_of_collation(static_cast<uint16_t>(std::stoul(row[0].value()))), column)
+            << row[0].value();
+    }
+    if (!info_.mariadb()) return;
+    for (const auto& row :  // a collation of several sets has a number for each
+         connection_->query(
+             "SELECT ID, CHARACTER_SET_NAME FROM "
+             "information_schema.COLLATION_CHARACTER_SET_APPLICABILITY WHERE ID IS NOT NULL")) {
+        EXPECT_EQ(column_charset_of_collation(static_cast<uint16_t>(std::stoul(row[0].value()))),
+                  row[1].value())
+            << row[0].value();
     }
 }
 

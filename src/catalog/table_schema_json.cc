@@ -41,6 +41,7 @@ void visit_schema(Schema& schema, Visit&& visit) {
     visit("engine", schema.storage_engine);
     visit("key", schema.key);
     visit("keyIsPrimary", schema.key_is_primary);
+    visit("hashColumns", schema.hash_columns);
 }
 
 struct Writer {

@@ -253,7 +253,7 @@ BinlogRowDecoder::BinlogRowDecoder(const TablePlan& plan, const TableMap& map)
     extents_.reserve(map.columns.size());
     for (size_t i = 0; i < map.columns.size(); ++i) {
         const TableMapColumn& column = map.columns[i];
-        const uint8_t fsp = old_digits(plan.source.columns[i]);
+        const uint8_t fsp = i < plan.source.columns.size() ? old_digits(plan.source.columns[i]) : 0;
         Extent extent;
         switch (column.type) {
             case kTinyField:

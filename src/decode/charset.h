@@ -19,6 +19,9 @@ bool is_utf8(std::string_view charset);
 /// The set of a statement whose client collation has this number (SHOW COLLATION), by MySQL's name; empty
 /// where its bytes are UTF-8 or the number is not known.
 std::string_view charset_of_collation(uint16_t id);
+/// The set of a column whose collation has this number, also "utf8mb4", "utf16" or "binary"; empty where the
+/// number is not known (MySQL lets people add some).
+std::string_view column_charset_of_collation(uint16_t id);
 
 /// A client's set in which servers take U+00A0 for a blank between words, and not for a letter.
 bool has_blank_nbsp(std::string_view charset);

@@ -100,6 +100,8 @@ enum MapMetadata : uint8_t {
     kColumnName = 4,
     kSetLabels = 5,
     kEnumLabels = 6,
+    kSimplePrimaryKey = 8,
+    kPrimaryKeyWithPrefix = 9,
     kEnumSetDefaultCharset = 10,
     kEnumSetColumnCharset = 11,
 };

@@ -1,7 +1,9 @@
 #include "decode/map_check.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "decode/charset.h"
 #include "decode/event_types.h"
@@ -212,6 +214,122 @@ void check_labels(const TablePlan& plan, const TableMap& map, ByteSpan value, ui
     }
 }
 
+// Columns that the log has collations of; MariaDB counts geometries among them.
+bool has_collation(uint8_t type, bool mariadb) {
+    return type == kStringField || type == kVarcharField || type == kBlobField || type == kVectorField ||
+           type == kMariadbBlobCompressedField || type == kMariadbVarcharCompressedField ||
+           (mariadb && type == kGeometryField);
+}
+
+std::string_view recorded_charset(const SourceColumn& column) {
+    switch (column.type) {
+        case SourceType::kChar:
+        case SourceType::kVarChar:
+        case SourceType::kText:
+            return column.charset.str();
+        case SourceType::kBinary:
+        case SourceType::kVarBinary:
+        case SourceType::kBlob:
+            return "binary";
+        default:
+            return {};  // of others the server's layout says it
+    }
+}
+
+// Collations by column of the map, 0 for one that has none; none where they cannot be of a server of this
+// kind. They come in the order of columns: one each, or the one of most, then place and collation of each
+// other.
+std::optional<std::vector<uint64_t>> read_collations(const TableMap& map, ByteSpan value, bool by_default,
+                                                     bool mariadb) {
+    ByteReader reader(value, "binlog: collations of a table map");
+    std::vector<size_t> columns;
+    for (size_t i = 0; i < map.columns.size(); ++i) {
+        if (has_collation(map.columns[i].type, mariadb)) columns.push_back(i);
+    }
+    std::vector<uint64_t> collations(map.columns.size(), 0);
+    if (by_default) {
+        const uint64_t of_most = reader.lenenc();
+        for (size_t i : columns) collations[i] = of_most;
+    }
+    for (size_t n = 0; !reader.empty(); ++n) {
+        const uint64_t place = by_default ? reader.lenenc() : n;
+        if (place >= columns.size()) return std::nullopt;
+        collations[columns[place]] = reader.lenenc();
+        if (!by_default && reader.empty() && n + 1 != columns.size()) return std::nullopt;
+    }
+    return collations;
+}
+
+// What is another character set than recorded, as a message; empty: nothing.
+std::string charset_difference(const TablePlan& plan, const std::vector<uint64_t>& collations) {
+    for (const TargetColumn& target : plan.columns) {
+        const SourceColumn& recorded = plan.source.columns[target.source];
+        const std::string_view before = recorded_charset(recorded);
+        const std::string_view now =
+            column_charset_of_collation(static_cast<uint16_t>(collations[target.source]));
+        if (before.empty() || now.empty() || before == now) continue;
+        return "column " + recorded.name + " was recorded as " + recorded.column_type.str() +
+               " of character set " + std::string(before) + ", the binary log has it in " + std::string(now);
+    }
+    return {};
+}
+
+void check_charsets(const TablePlan& plan, const TableMap& map, ByteSpan value, bool by_default) {
+    std::string difference;
+    for (const bool mariadb : {false, true}) {  // the map does not tell which of them wrote it
+        const auto collations = read_collations(map, value, by_default, mariadb);
+        if (!collations) continue;
+        difference = charset_difference(plan, *collations);
+        if (difference.empty()) return;
+    }
+    if (difference.empty()) return;
+    throw Error(Disposition::kFailPipe, "decode", difference, kHint).at_table(plan.source.qualified_name());
+}
+
+// The table's primary key by the log, in the order of columns: their places, each with the length of its
+// prefix where one of them has one.
+std::vector<uint32_t> read_primary_key(ByteSpan value, bool with_prefixes) {
+    ByteReader reader(value, "binlog: primary key of a table map");
+    std::vector<uint32_t> key;
+    while (!reader.empty()) {
+        key.push_back(static_cast<uint32_t>(reader.lenenc()));
+        if (with_prefixes) reader.lenenc();
+    }
+    std::sort(key.begin(), key.end());
+    return key;
+}
+
+void check_primary_key(const TablePlan& plan, const std::vector<uint32_t>& came) {
+    std::vector<uint32_t> recorded = plan.source.key;
+    std::sort(recorded.begin(), recorded.end());
+    if (recorded == came) return;
+    auto list = [&](const std::vector<uint32_t>& key) {
+        std::string text;
+        for (uint32_t i : key) {
+            text += text.empty() ? "" : ", ";
+            text += i < plan.source.columns.size() ? plan.source.columns[i].name.str() : "?";
+        }
+        return text.empty() ? std::string("none") : "(" + text + ")";
+    };
+    throw Error(
+        Disposition::kFailPipe, "decode",
+        "the primary key was recorded as " + list(recorded) + ", in the binary log it is " + list(came),
+        kHint)
+        .at_table(plan.source.qualified_name());
+}
+
+// MariaDB logs a hash for each unique index over columns that are too long for an index, behind all columns.
+// A map without names does not tell them from others.
+bool are_hash_columns(const TablePlan& plan, const TableMap& map) {
+    const size_t recorded = plan.source.columns.size();
+    if (!map.has_names && map.columns.size() - recorded > plan.source.hash_columns) return false;
+    return std::all_of(map.columns.begin() + static_cast<std::ptrdiff_t>(recorded), map.columns.end(),
+                       [&](const TableMapColumn& column) {
+                           return column.type == kLongLongField &&
+                                  (!map.has_names || column.name.starts_with("DB_ROW_HASH_"));
+                       });
+}
+
 }  // namespace
 
 void check_table_map(const TablePlan& plan, const TableMap& map) {
@@ -219,10 +337,12 @@ void check_table_map(const TablePlan& plan, const TableMap& map) {
         throw Error(Disposition::kFailPipe, "decode", message, hint).at_table(plan.source.qualified_name());
     };
     const std::vector<SourceColumn>& recorded = plan.source.columns;
-    if (recorded.size() != map.columns.size()) {
+    if (recorded.size() > map.columns.size() ||
+        (recorded.size() < map.columns.size() && !are_hash_columns(plan, map))) {
         refuse("the table was recorded with " + std::to_string(recorded.size()) +
                    " columns, the binary log has " + std::to_string(map.columns.size()),
-               kHint);
+               "The table was altered at the source, or the pipe's user may not see all of its columns "
+               "(penstock check tells); then resync the table");
     }
     if (map.first_unknown < map.columns.size()) {
         refuse("column " + recorded[map.first_unknown].name + " (" + recorded[map.first_unknown].column_type +
@@ -259,13 +379,21 @@ void check_table_map(const TablePlan& plan, const TableMap& map) {
                    kHint);
         }
     }
+    std::vector<uint32_t> primary_key;
     ByteReader fields(map.optional_metadata, "binlog: optional metadata of a table map");
     while (!fields.empty()) {
         uint8_t type = fields.u8();
         ByteSpan value = fields.lenenc_bytes();
         if (type == kEnumLabels) check_labels(plan, map, value, kEnumField);
         if (type == kSetLabels) check_labels(plan, map, value, kSetField);
+        if (type == kDefaultCharset || type == kColumnCharset)
+            check_charsets(plan, map, value, type == kDefaultCharset);
+        if (type == kSimplePrimaryKey || type == kPrimaryKeyWithPrefix)
+            primary_key = read_primary_key(value, type == kPrimaryKeyWithPrefix);
     }
+    // The key comes with the names, or there is none.
+    if (map.has_names && plan.source.key_is_primary && plan.engine == TableEngine::kReplacingMergeTree)
+        check_primary_key(plan, primary_key);
 }
 
 }  // namespace penstock

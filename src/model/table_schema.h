@@ -69,6 +69,9 @@ struct TableSchema {
     std::vector<uint32_t> key;          ///< indexes into columns of the primary key, else of a NOT NULL
                                         ///< unique key, in key order; empty when there is neither
     bool key_is_primary = false;
+    /// MariaDB: unique indexes by hash, over TEXT, BLOB or what is too long for others. Rows of the log end
+    /// with a BIGINT for each.
+    uint32_t hash_columns = 0;
 
     std::string qualified_name() const { return database + "." + name; }
     bool operator==(const TableSchema&) const = default;

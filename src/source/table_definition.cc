@@ -128,10 +128,10 @@ void read_columns(MysqlConnection& connection, const ServerInfo& info, const std
     });
 }
 
-void read_keys(MysqlConnection& connection, const std::string& filter, Facts& facts) {
+void read_keys(MysqlConnection& connection, const ServerInfo& info, const std::string& filter, Facts& facts) {
     // The expression of a functional part stands in for a column name that is NULL (MySQL 8.0.13+).
     const std::string sql =
-        "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, INDEX_TYPE "
+        "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, INDEX_TYPE, SEQ_IN_INDEX "
         "FROM information_schema.STATISTICS WHERE NON_UNIQUE = 0 AND " +
         filter + " ORDER BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX";
     for_each_row(connection, sql, [&](const MysqlConnection::Row& row) {
@@ -139,6 +139,10 @@ void read_keys(MysqlConnection& connection, const std::string& filter, Facts& fa
         if (found == facts.tables.end()) return;
         Facts::Table& table = found->second;
         const std::string index = text_of(row[2]);
+        // In memory a hash is what the index is made of, and no column.
+        const bool hashes =
+            info.mariadb() && text_of(row[5]) == "HASH" && table.schema.storage_engine != "MEMORY";
+        if (hashes && text_of(row[6]) == "1") ++table.schema.hash_columns;
         const auto& columns = table.schema.columns;
         auto column = std::find_if(columns.begin(), columns.end(),
                                    [&](const SourceColumn& c) { return row[3] && c.name == *row[3]; });
@@ -221,7 +225,7 @@ void read_database(MysqlConnection& connection, const ServerInfo& info, const st
     }
     if (facts.tables.empty()) return;
     read_columns(connection, info, filter, facts);
-    read_keys(connection, filter, facts);
+    read_keys(connection, info, filter, facts);
 }
 
 [[noreturn]] void refuse(const MysqlConnection& connection, const TableName& name, const std::string& message,
@@ -408,6 +412,21 @@ std::vector<TableSchema> read_table_schemas(MysqlConnection& connection, const S
         read_some(connection, info, all.subspan(begin, std::min(kTablesAtOnce, all.size() - begin)), schemas);
     }
     return schemas;
+}
+
+bool has_unique_key(MysqlConnection& connection, const ServerInfo& info, const TableSchema& recorded) {
+    if (recorded.key.empty()) return true;
+    Facts facts;
+    read_database(connection, info, recorded.database, {recorded.name}, facts);
+    return std::any_of(facts.tables.begin(), facts.tables.end(), [&](const auto& entry) {
+        const Facts::Table& table = entry.second;
+        return std::any_of(table.keys.begin(), table.keys.end(), [&](const auto& key) {
+            if (table.unfit.contains(key.first)) return false;
+            return std::all_of(key.second.begin(), key.second.end(), [&](uint32_t column) {
+                return std::find(recorded.key.begin(), recorded.key.end(), column) != recorded.key.end();
+            });
+        });
+    });
 }
 
 TableSchema read_table_schema(MysqlConnection& connection, const ServerInfo& info, std::string_view database,

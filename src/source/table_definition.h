@@ -31,6 +31,10 @@ inline constexpr size_t kTablesAtOnce = 4000;
 std::vector<TableSchema> read_table_schemas(MysqlConnection& connection, const ServerInfo& info,
                                             const std::vector<std::pair<std::string, std::string>>& tables);
 
+/// The recorded key is a key still: a primary key or a unique index of the table has no column, all NOT NULL,
+/// but those of it. A table without a recorded key has nothing to lose.
+bool has_unique_key(MysqlConnection& connection, const ServerInfo& info, const TableSchema& recorded);
+
 /// (database, table) of every base table that the user can see outside the system schemas, sorted.
 std::vector<std::pair<std::string, std::string>> list_tables(MysqlConnection& connection);
 
