@@ -37,11 +37,13 @@ StreamPoint to_stream_point(const Checkpoint& c) {
 /// One connection to the source, from the checkpoint on.
 class Session {
   public:
-    Session(PipeContext& context, const std::stop_token& stop, FlowSignals& signals, WaitingPlace& waiting)
+    Session(PipeContext& context, const std::stop_token& stop, FlowSignals& signals, WaitingPlace& waiting,
+            AlteredTables& altered)
         : context_(context),
           stop_(stop),
           signals_(signals),
           waiting_(waiting),
+          altered_(altered),
           pool_(2 * flow_block_bytes(context)),
           queue_(flow_block_bytes(context)) {}
 
@@ -123,6 +125,8 @@ class Session {
                          intent->last_version);
         }
         stop_lost_targets(context_);
+        stop_altered_tables(context_, altered_.take());
+        altered_.ask();
         for (const TableRecord& table : catalog.tables(context_.pipe_id)) {
             MappedTable& mapped = tables_.emplace_back();
             mapped.plan = &context_.plans[table.table_index];
@@ -200,6 +204,10 @@ class Session {
         bool connected = false;
         while (queue_open && !ended_ && !stop.stop_requested()) {
             const ByteSpan packet = stream.next();
+            if (altered_.any()) {  // they are stopped where a stream begins
+                throw Error(Disposition::kRetry, "follow changes",
+                            "tables were altered at the source and not in its log");
+            }
             take_over_budget(batcher);
             parser.parse_all(packet, take_event);
             if (!std::exchange(connected, true)) context_.progress->set_trouble({});
@@ -339,6 +347,7 @@ class Session {
     std::stop_token stop_;
     FlowSignals& signals_;
     WaitingPlace& waiting_;
+    AlteredTables& altered_;
     BlockPool pool_;
     ByteQueue<QueuedChunk> queue_;
     StreamPoint start_;
@@ -358,12 +367,12 @@ void follow_changes(PipeContext& context, std::stop_token stop, FlowSignals& sig
     ResourceBudget::Share share(context.budget);
     Backoff backoff(milliseconds(500), milliseconds(30'000));
     WaitingPlace waiting;
+    AlteredTables altered;
     std::optional<SourceWatch> watch;
-    if (!context.is_intake && !signals.only_settle)
-        watch.emplace(context.spec.source, *context.progress, waiting);
+    if (!context.is_intake && !signals.only_settle) watch.emplace(context, waiting, altered);
     while (!stop.stop_requested()) {
         waiting.go_on();
-        Session session(context, stop, signals, waiting);
+        Session session(context, stop, signals, waiting, altered);
         try {
             session.run();
             if (signals.only_settle || session.has_ended()) return;

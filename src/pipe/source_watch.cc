@@ -23,10 +23,11 @@ std::optional<FilePosition> WaitingPlace::now() const {
     return place_;
 }
 
-SourceWatch::SourceWatch(SourceEndpoint source, Progress& progress, WaitingPlace& place)
-    : source_(std::move(source)),
-      progress_(progress),
+SourceWatch::SourceWatch(PipeContext& context, WaitingPlace& place, AlteredTables& altered)
+    : source_(context.spec.source),
+      progress_(*context.progress),
       place_(place),
+      dictionary_(context, altered),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 SourceWatch::~SourceWatch() {
@@ -46,6 +47,7 @@ void SourceWatch::run(const std::stop_token& stop) {
             const ServerInfo info = read_server_info(*connection);
             look_at_replication(*connection, info);
             look_at_end(*connection, info);
+            dictionary_.look(*connection, info);
         } catch (const Error&) {  // the stream finds out for itself, and says so
             connection.reset();
         }

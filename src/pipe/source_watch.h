@@ -6,9 +6,9 @@
 #include <optional>
 #include <thread>
 
-#include "model/pipe_spec.h"
 #include "model/position.h"
-#include "pipe/progress.h"
+#include "pipe/context.h"
+#include "pipe/dictionary_watch.h"
 #include "source/mysql_connection.h"
 #include "source/server_info.h"
 
@@ -37,13 +37,14 @@ class WaitingPlace {
 /// - The source may be a replica whose replication has stopped or is behind. Sets Progress::source_trouble
 /// and
 ///   source_lag_seconds, and clears them at its end.
+/// - A table may be altered without the log: see DictionaryWatch. Tells `altered`.
 /// - A stream may wait at the end of a log that is not the source's any more: MariaDB goes on sending nothing
 ///   from a file that RESET MASTER has deleted. Tells `place`.
 /// That the source does not answer is no concern of it.
 class SourceWatch {
   public:
-    /// Both outlive it.
-    SourceWatch(SourceEndpoint source, Progress& progress, WaitingPlace& place);
+    /// All outlive it.
+    SourceWatch(PipeContext& context, WaitingPlace& place, AlteredTables& altered);
     ~SourceWatch();
 
   private:
@@ -54,6 +55,7 @@ class SourceWatch {
     SourceEndpoint source_;
     Progress& progress_;
     WaitingPlace& place_;
+    DictionaryWatch dictionary_;
     std::optional<FilePosition> waiting_, end_;  // of the last look
     std::jthread thread_;                        // last: it uses all of the above
 };

@@ -65,6 +65,27 @@ void stop_lost_targets(PipeContext& context) {
     if (!stops.empty()) stop_tables(context, stops);
 }
 
+void stop_altered_tables(PipeContext& context, const std::map<uint32_t, std::string>& altered) {
+    const Catalog& catalog = *context.catalog;
+    const std::optional<Checkpoint> checkpoint = catalog.checkpoint(context.pipe_id);
+    const std::optional<Intent> intent = catalog.intent(context.pipe_id);
+    const std::vector<TableRecord> tables = catalog.tables(context.pipe_id);
+    std::vector<StoppedTable> stops;
+    for (const auto& [id, difference] : altered) {
+        if (tables.at(id).stopped()) continue;
+        const Error error =
+            Error(Disposition::kFailPipe, "follow changes",
+                  "the table was altered at the source, and its log does not say so: " + difference,
+                  "Resync the table: what came since the change may be wrong")
+                .at_table(context.plans.at(id).source.qualified_name());
+        StoppedTable stop{.table_index = id, .reason = error.what()};
+        if (checkpoint) stop.from_version = checkpoint->next_version;
+        if (intent) stop.from_version = intent->last_version + 1;
+        stops.push_back(std::move(stop));
+    }
+    if (!stops.empty()) stop_tables(context, stops);
+}
+
 void stop_half_inserted_tables(PipeContext& context, const Intent& intent) {
     const std::vector<TableRecord> tables = context.catalog->tables(context.pipe_id);
     std::vector<StoppedTable> stops;

@@ -1,6 +1,8 @@
 #pragma once
 // Tables that are out of the flow (see TableRecord::stop_reason), and what a pipe says about them.
 
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,10 @@ void stop_tables(PipeContext& context, const std::vector<StoppedTable>& stops);
 /// Stops the tables whose targets are gone, or do not fit any more, above what may be inserted already: a
 /// replay has to cut the same blocks of the others. Sets context.lost_targets.
 void stop_lost_targets(PipeContext& context);
+
+/// Stops tables that are altered at the source and not in its log, by TablePlan::id, each with what is
+/// different; above what may be inserted already.
+void stop_altered_tables(PipeContext& context, const std::map<uint32_t, std::string>& altered);
 
 /// Before an open batch is given up, whose rows will come again under other versions: stops the append-only
 /// tables that rows of it may be in already.
