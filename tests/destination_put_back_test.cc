@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "destination/clickhouse_client.h"
 #include "source/mysql_connection.h"
@@ -131,6 +132,26 @@ TEST_P(DestinationPutBack, RowsThatAPowerCutTookAreSentAgain) {
     lose_newest_parts(replaced, 1);
     clickhouse_.start();
     pipe_->start();
+    change();
+    expect_equal();
+    EXPECT_EQ(pipe_->pause(), 0);
+}
+
+TEST_P(DestinationPutBack, AnInsertThatTheServerDiesUnderIsSentAgain) {
+    begin();
+    change();
+    target("ALTER TABLE appended ADD COLUMN slow UInt8 DEFAULT sleepEachRow(0.005)");
+    std::string rows;
+    for (int id = 1000; id < 1500; ++id) rows += fmt::format("{}({}, 7)", id > 1000 ? "," : "", id);
+    sql(fmt::format("INSERT INTO {}.appended VALUES {}", database_, rows));
+    const auto is_inserting = [&] {
+        return target("SELECT count() FROM system.processes WHERE query_kind = 'Insert' AND query LIKE "
+                      "'%appended%'") != "0";
+    };
+    for (int i = 0; i < 6000 && !is_inserting(); ++i) ::usleep(10'000);  // between two looks
+    ASSERT_TRUE(is_inserting()) << pipe_->log();
+    clickhouse_.kill();
+    clickhouse_.start();
     change();
     expect_equal();
     EXPECT_EQ(pipe_->pause(), 0);

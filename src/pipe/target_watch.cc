@@ -19,14 +19,19 @@ TargetStates TargetWatch::look(const std::vector<const TablePlan*>& plans, Click
     std::vector<std::string> names;
     names.reserve(plans.size());
     for (const TablePlan* plan : plans) names.push_back(plan->target_table);
-    TargetStates found = read_target_states(client, context_.spec.target_database, names);
+    return read_target_states(client, context_.spec.target_database, names);
+}
+
+bool TargetWatch::was_started_anew(const TargetStates& found) const {
     const auto known = context_.server_lives.find(found.server);
-    if (known != context_.server_lives.end() && found.life != 0 &&
-        is_another_life(known->second, found.life)) {
-        throw Error(Disposition::kRetry, "insert",
-                    "ClickHouse was started anew: looking at what it holds before going on");
-    }
-    return found;
+    return known != context_.server_lives.end() && found.life != 0 &&
+           is_another_life(known->second, found.life);
+}
+
+void TargetWatch::require_same_life(const TargetStates& found) const {
+    if (!was_started_anew(found)) return;
+    throw Error(Disposition::kRetry, "insert",
+                "ClickHouse was started anew: looking at what it holds before going on");
 }
 
 /// Empty when there is none.
@@ -53,6 +58,7 @@ void TargetWatch::require_same(const TablePlan& plan, const TargetState& state) 
 void TargetWatch::look_before(const std::vector<const TablePlan*>& plans) {
     if (plans.empty()) return;
     const TargetStates found = look(plans, client_);
+    require_same_life(found);
     for (const TablePlan* plan : plans) {
         const auto there = found.tables.find(plan->target_table);
         if (there == found.tables.end()) continue;  // the insert finds out
@@ -65,6 +71,7 @@ void TargetWatch::look_before(const std::vector<const TablePlan*>& plans) {
 bool TargetWatch::is_unchanged(const TablePlan& plan) const {
     ClickHouseClient client(context_.destination);
     const TargetStates found = look({&plan}, client);
+    if (was_started_anew(found)) return false;
     const auto there = found.tables.find(plan.target_table);
     return there == found.tables.end() || change_of(plan, there->second).empty();
 }
@@ -83,6 +90,7 @@ std::vector<TargetMark> TargetWatch::look_after(const std::vector<uint32_t>& tab
     std::vector<TargetMark> marks;
     if (plans.empty()) return marks;
     const TargetStates found = look(plans, client_);
+    require_same_life(found);
     std::vector<const TablePlan*> altered;
     for (const TablePlan* plan : plans) {
         const auto there = found.tables.find(plan->target_table);

@@ -26,8 +26,8 @@ class TargetWatch {
     /// that is known, or has lost rows, or ClickHouse was started anew: what to do is found out by
     /// reconcile_destination and stop_lost_targets when the flow begins anew.
     void look_before(const std::vector<const TablePlan*>& plans);
-    /// Between two attempts to insert into it: the server may have started anew. Throws kRetry while it does
-    /// not answer.
+    /// Between two attempts to insert into it: false also where the server was started anew. Throws kRetry
+    /// only while it does not answer.
     bool is_unchanged(const TablePlan& plan) const;
     /// A materialized view read the table when it was looked at last.
     bool has_views(const TablePlan& plan) const;
@@ -38,6 +38,8 @@ class TargetWatch {
 
   private:
     TargetStates look(const std::vector<const TablePlan*>& plans, ClickHouseClient& client) const;
+    bool was_started_anew(const TargetStates& found) const;
+    void require_same_life(const TargetStates& found) const;
     std::string change_of(const TablePlan& plan, const TargetState& state) const;
     void require_same(const TablePlan& plan, const TargetState& state) const;
 
