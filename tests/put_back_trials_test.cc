@@ -161,13 +161,6 @@ class PutBackTrials : public testing::TestWithParam<std::tuple<const char*, Disa
         }
         return found;
     }
-    /// A disk writes in an order of its own: the newest, and any of the three before.
-    void lose_young_parts(const std::string& path) {
-        if (any(3) == 0) return;
-        const std::vector<fs::path> parts = parts_by_age(path);
-        for (size_t i = 0; i < std::min<size_t>(parts.size(), 4); ++i)
-            if (i == 0 || any(3) == 0) fs::remove_all(parts[i]);
-    }
     void kill_pipe() {
         pipe_->process().signal(SIGKILL);
         pipe_->process().wait();
@@ -180,7 +173,7 @@ class PutBackTrials : public testing::TestWithParam<std::tuple<const char*, Disa
             if (table["error"] != "") return table["error"].get<std::string>();
         return {};
     }
-    void put_back_source(bool pipe_too);
+    void put_back_source(Phase phase, bool pipe_too);
     void move(bool pipe_too);
     void lose_catalog(Phase phase);
     void strike(Disaster disaster, Phase phase);
@@ -197,10 +190,15 @@ class PutBackTrials : public testing::TestWithParam<std::tuple<const char*, Disa
 };
 
 /// To before some rows; then others come under the same numbers.
-void PutBackTrials::put_back_source(bool pipe_too) {
+void PutBackTrials::put_back_source(Phase phase, bool pipe_too) {
     own_->save();
     connect();
     write(5 + any(10));
+    if (phase == kFlow && any(4) != 0) {  // what goes has been copied
+        ASSERT_TRUE(pipe_->wait_until_caught_up()) << pipe_->log();
+    } else {
+        std::this_thread::sleep_for(std::chrono::milliseconds(any(4000)));
+    }
     if (pipe_too) kill_pipe();
     own_->restore();
     connect();
@@ -263,7 +261,7 @@ void PutBackTrials::strike(Disaster disaster, Phase phase) {
             const std::vector<std::string> tables = paths();
             if (pipe_too) kill_pipe();
             clickhouse_->kill();
-            for (const std::string& path : tables) lose_young_parts(path);
+            for (const std::string& path : tables) lose_newest_parts(path, static_cast<size_t>(any(4)));
             clickhouse_->start();
             if (pipe_too) pipe_->start();
             return;
@@ -295,7 +293,7 @@ void PutBackTrials::strike(Disaster disaster, Phase phase) {
         case Disaster::kLostCatalog:
             return lose_catalog(phase);
         case Disaster::kRestoredSource:
-            return put_back_source(pipe_too);
+            return put_back_source(phase, pipe_too);
         case Disaster::kResetSource:
             if (pipe_too) kill_pipe();
             reset_log(*connection_, is_mysql());
