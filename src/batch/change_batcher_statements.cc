@@ -38,12 +38,17 @@ void ChangeBatcher::stop_reached(const QueryEvent& event) {
     for (const auto& table : tables_) {
         if (passes_over(*table)) continue;
         if (event.updated_databases && !is_listed(table->mapped.plan->source.database)) continue;
+        // What it did to such a table is taken back with its group; to one of another engine it stays.
+        const std::string& engine = table->mapped.plan->source.storage_engine;
+        const bool transactional = engine == "InnoDB" || engine == "ROCKSDB";
+        if (transactional && is_undone()) continue;
         const char* what = event.updated_databases ? "a change in the table's database"
                                                    : "what may be a change of the table";
         stop(*table,
-             "the log holds " + std::string(what) +
-                 " as a statement, not as rows: " + std::string(event.query.substr(0, kShownStatement)),
-             "A session used binlog_format=STATEMENT or MIXED; set it to ROW and resync the table");
+             error("the log holds " + std::string(what) +
+                       " as a statement, not as rows: " + std::string(event.query.substr(0, kShownStatement)),
+                   "A session used binlog_format=STATEMENT or MIXED; set it to ROW and resync the table"),
+             transactional);
     }
 }
 

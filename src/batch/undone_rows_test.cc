@@ -112,6 +112,32 @@ TEST_F(UndoneRowsTest, ASmallGroupThatEndsWithRollbackLeavesNothing) {
     EXPECT_EQ(chunk.counts[1].inserted, 0u);
 }
 
+TEST_F(UndoneRowsTest, AStatementOfAGroupThatEndsWithRollbackStopsOnlyTablesThatItStaysIn) {
+    orders_.source.storage_engine = "InnoDB";
+    items_.source.storage_engine = "MyISAM";
+    ChangeBatcher batcher = make();
+    FakeLog log(batcher);
+    log.may_be_undone = true;
+    log.begin(12);
+    log.query("INSERT INTO items SELECT 1");
+    log.query("ROLLBACK");
+    log.insert(13, "orders", {3});
+    Chunk chunk = batcher.take(true);
+    ASSERT_EQ(chunk.stops.size(), 1u);
+    EXPECT_EQ(chunk.stops[0].table, 1u);
+    EXPECT_NE(chunk.stops[0].reason.find("as a statement, not as rows: INSERT INTO items"),
+              std::string::npos);
+    ASSERT_EQ(chunk.blocks.size(), 1u);
+    EXPECT_EQ(ids(chunk.blocks[0]), (std::vector<int32_t>{3}));
+
+    log.begin(14);
+    log.query("INSERT INTO items SELECT 1");
+    log.feed(XidEvent{1});
+    chunk = batcher.take(true);
+    ASSERT_EQ(chunk.stops.size(), 1u);
+    EXPECT_EQ(chunk.stops[0].table, 0u) << "it was committed";
+}
+
 TEST_F(UndoneRowsTest, AGroupLargerThanTheBudgetThatEndsWithRollbackLeavesNothing) {
     ChangeBatcher batcher = make({}, budget_of_three_rows());
     FakeLog log(batcher);

@@ -55,9 +55,12 @@ std::optional<ColumnChange> column_change(AlterClause& clause) {
 /// The tables: the one altered, and those that a clause names (partitions exchanged or converted, a new
 /// name).
 void read_alter(SqlTokens& in, std::string_view database, LogStatement& statement) {
-    in.accept("ONLINE");
-    in.accept("OFFLINE");
-    bool alters = in.accept("IGNORE");  // which may delete rows
+    bool alters = false;
+    for (bool more = true; more;) {                // MariaDB takes them in any order, and again
+        const bool ignores = in.accept("IGNORE");  // which may delete rows
+        alters = alters || ignores;
+        more = ignores || in.accept("ONLINE") || in.accept("OFFLINE");
+    }
     if (!in.accept("TABLE")) return;
     accept_if_exists(in);
     if (!read_table(in, database, statement.tables)) return;
@@ -216,7 +219,7 @@ LogStatement read_as(const QueryEvent& event, SqlDialect dialect) {
     const std::string_view database = event.database;
     SqlTokens in(event.query, dialect);
     SqlToken first = in.take();
-    if (first.is("SET") && in.accept("STATEMENT")) {
+    while (first.is("SET") && in.accept("STATEMENT")) {
         // MariaDB: SET STATEMENT name = value, ... FOR statement
         int depth = 0;
         while (!in.peek().ends() && (depth > 0 || !in.peek().is("FOR"))) {
