@@ -227,8 +227,9 @@ def play_additions(client, source, organization, pipe):
     for view in ("tables", "partitions", "partitions?table=orders", "batches?limit=5", "events", "progress"):
         pipes("get", f"/{pipe}/{view}")
     events = pipes("get", f"/{pipe}/events")
-    expect([events[0]["from"]] + [e["to"] for e in events[:3]] == ["Provisioning", "Setup", "Snapshot", "Running"],
-           f"the events begin with {events[:3]}")
+    expect([events[0]["from"]] + [e["to"] for e in events[:4]] == ["", "Provisioning", "Setup", "Snapshot", "Running"],
+           f"the events begin with {events[:4]}")
+    expect(pipes("get", f"/{pipe}/events?limit=1&before=3") == [events[1]], "the page before the third event")
     pipes("get", f"/{pipe}/partitions?table=nothing", None, 400)
     pipes("get", f"/{NOBODY}/tables", None, 404)
     pipes("get", "")

@@ -110,7 +110,7 @@ wait_for "Setup Snapshot Resync Running"
 events=$(call GET "$pipe/events" | tr '{' '\n' | grep '"number"')
 echo "$events" | grep -vq '"reason":"[^"]' && fail "an event has no reason"
 echo "$events" | grep -vq '"time":"20[0-9-]*T[0-9:.]*Z"' && fail "an event has no time"
-echo "$events" | head -n 1 | grep -q '"from":"Provisioning"' || fail "it did not begin in Provisioning"
+echo "$events" | head -n 1 | grep -q '"from":"".*"to":"Provisioning"' || fail "it did not begin in Provisioning"
 echo "events: $(ways)"
 call DELETE "$pipe" >/dev/null
 [ "$(curl -s -o /dev/null -w '%{http_code}' --user "$user" "$url/v1/organizations/$organization$pipe")" = 404 ] ||

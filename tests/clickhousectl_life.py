@@ -138,7 +138,7 @@ def play(client, source):
 
 
 def main():
-    program = subprocess.run([ROOT / "tests/conformance/install_clickhousectl.sh"], check=True, text=True,
+    program = subprocess.run([ROOT / "tests/conformance/install_tool.sh", "clickhousectl"], check=True, text=True,
                              stdout=subprocess.PIPE).stdout.strip()
     source = Source()
     try:

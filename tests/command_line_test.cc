@@ -171,7 +171,10 @@ TEST_F(CommandLine, PrintsWhatTheApiWarnsOf) {
     ASSERT_EQ(warnings.size(), 1u) << made.out;
     EXPECT_EQ(made.err, "penstock: warning: " + warnings[0].get<std::string>() + "\n");
     EXPECT_TRUE(made.err.starts_with("penstock: warning: flavour: found MariaDB")) << made.err;
-    ASSERT_EQ(run({"service", "create", "other", "--clickhouse-url", "http://127.0.0.1:1"}).exit_code, 0);
+    const Finished other = run({"service", "create", "other", "--clickhouse-url", "http://127.0.0.1:1"});
+    ASSERT_EQ(other.exit_code, 0) << other.err;
+    EXPECT_TRUE(other.err.starts_with("penstock: warning: ask ClickHouse: no answer from ClickHouse"))
+        << other.err;
     EXPECT_EQ(run({"service", "edit", "other", "--name", "another"}).err, "");
 }
 

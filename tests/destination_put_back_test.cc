@@ -145,8 +145,9 @@ TEST_P(DestinationPutBack, AnInsertThatTheServerDiesUnderIsSentAgain) {
     for (int id = 1000; id < 1500; ++id) rows += fmt::format("{}({}, 7)", id > 1000 ? "," : "", id);
     sql(fmt::format("INSERT INTO {}.appended VALUES {}", database_, rows));
     const auto is_inserting = [&] {
-        return target("SELECT count() FROM system.processes WHERE query_kind = 'Insert' AND query LIKE "
-                      "'%appended%'") != "0";
+        return target(
+                   "SELECT count() FROM system.processes WHERE query_kind = 'Insert' AND query LIKE "
+                   "'%appended%'") != "0";
     };
     for (int i = 0; i < 6000 && !is_inserting(); ++i) ::usleep(10'000);  // between two looks
     ASSERT_TRUE(is_inserting()) << pipe_->log();

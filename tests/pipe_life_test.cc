@@ -97,7 +97,7 @@ TEST_P(PipeLife, TablesAreAddedAndRemovedWhileTheOthersFlow) {
     std::string id = serve_.create(body({"by_int", "by_pair"}, {{"serverId", 990'000'017}}));
     Trickle trickle(source_, database_, kRows);
     ASSERT_TRUE(serve_.wait_for_state(id, "Running")) << serve_.log();
-    EXPECT_EQ(way(id), "Setup Snapshot Running");
+    EXPECT_EQ(way(id), "Provisioning Setup Snapshot Running");
 
     uint64_t before = last_event(id);
     Answer added = serve_.call(
@@ -429,7 +429,7 @@ TEST_P(PipeLife, ALostSourceIsShownAsDegradedAndPasses) {
         return way(id).find("Degraded") != std::string::npos;
     })) << serve_.log();
     ASSERT_TRUE(serve_.wait_for_state(id, "Running")) << serve_.log();
-    EXPECT_EQ(way(id).substr(0, 39), "Setup Snapshot Running Degraded Running");
+    EXPECT_EQ(way(id).substr(0, 52), "Provisioning Setup Snapshot Running Degraded Running");
     expect_equal(id);
 }
 

@@ -86,10 +86,10 @@ class Process:
 class Serve:
     """penstock serve with a data directory in `folder`: its address, first key and organization."""
 
-    def __init__(self, penstock, folder):
+    def __init__(self, penstock, folder, *more):
         self.errors = Path(f"{folder}/serve.err")
         self.process = Process([penstock, "serve", "--data-dir", f"{folder}/data", "--listen", "127.0.0.1:0",
-                                "--output", "json"], f"{folder}/serve.log", open(self.errors, "w", encoding="utf-8"))
+                                "--output", "json", *more], f"{folder}/serve.log", open(self.errors, "w", encoding="utf-8"))
         start = json.loads(self.process.wait_for_line(lambda line: line.startswith("{")))
         self.url = start["url"]
         self.key = (start["keyId"], start["keySecret"])

@@ -323,7 +323,7 @@ TEST_P(StoppedTable, APipeWhoseOnlyTableCannotBeLoadedFails) {
     EXPECT_EQ(serve_.events(id_).back()["reason"],
               "follow changes: the pipe's only table is stopped: " + bad_row_of("a"));
     ASSERT_EQ(command("resync").status, 200);  // and fails again
-    ASSERT_TRUE(serve_.wait_until([&] { return serve_.events(id_).size() > 6; })) << serve_.log();
+    ASSERT_TRUE(serve_.wait_until([&] { return serve_.events(id_).size() > 7; })) << serve_.log();
     ASSERT_TRUE(serve_.wait_for_state(id_, "Failed")) << serve_.log();
     expect_stopped_in_load("a");
     remove_bad_row("a");

@@ -19,7 +19,8 @@ mariadb_start() {
     local user
     user=$(mariadb_user)
     install -d -o "$user" -m 755 "$dir/run"
-    mariadb-install-db --no-defaults --user="$user" --datadir="$dir/run/data" --skip-test-db \
+    # --force: the machine's own name need not resolve
+    mariadb-install-db --no-defaults --force --user="$user" --datadir="$dir/run/data" --skip-test-db \
         --skip-name-resolve --auth-root-authentication-method=normal >"$dir/install.log" 2>&1 9>&- || {
         tail -n 15 "$dir/install.log" >&2
         die "mariadb-install-db failed"

@@ -33,6 +33,7 @@ struct Exchange {
     std::string key_id = "-";
     const Route* route = nullptr;
     const json* operation = nullptr;  // of the route
+    mutable std::string error{};      // that is answered
     ApiCall call{};
 };
 
@@ -42,6 +43,7 @@ HttpAnswer json_answer(int status, const json& body, ApiError::Headers headers =
 
 HttpAnswer error_answer(const Exchange& exchange, int status, const std::string& message,
                         ApiError::Headers headers = {}) {
+    exchange.error = message;
     return json_answer(status, {{"status", status}, {"requestId", exchange.request_id}, {"error", message}},
                        std::move(headers));
 }
@@ -99,9 +101,9 @@ class ApiServer::Impl {
         std::chrono::duration<double, std::milli> took = Clock::now() - exchange.begin;
         bool quiet = answer.status == 200 && is_read(request);
         spdlog::log(quiet ? spdlog::level::debug : spdlog::level::info,
-                    "API: {} {} {} {:.1f} ms, request {}, key {}, from {}", request.method,
+                    "API: {} {} {} {:.1f} ms, request {}, key {}, from {}{}", request.method,
                     loggable(request.path), answer.status, took.count(), exchange.request_id, exchange.key_id,
-                    request.client);
+                    request.client, exchange.error.empty() ? "" : ": " + loggable(exchange.error));
     }
 
     /// An answer to what is no request of HTTP.
@@ -111,10 +113,12 @@ class ApiServer::Impl {
         HttpAnswer result = error_answer(exchange, status,
                                          status == 414   ? "the path is too long"
                                          : status == 431 ? "the headers are too long"
+                                         : status == 405 ? "the method is none that this API has"
                                          : status == 503 ? "too many requests wait already; try again"
                                          : status >= 500 ? "unexpected trouble"
                                                          : "this is no complete request of HTTP/1.1");
         if (status == 503) result.headers.emplace_back("Retry-After", "5");
+        if (status == 405) result.headers.emplace_back("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE");
         secure(result);
         return result;
     }
@@ -177,6 +181,7 @@ class ApiServer::Impl {
         bool open = !head.path.starts_with("/v1/") && head.path != "/v1";
         KeyRole role = KeyRole::kAdmin;
         if (!open) role = sign_in(head, exchange);
+        call.signed_in = open ? "" : exchange.key_id;
         exchange.route = &route_for(head, here);
         exchange.operation = openapi_operation(exchange.route->path, exchange.route->method);
         if (!is_read(head) && role != KeyRole::kAdmin) {

@@ -290,6 +290,9 @@ TEST_F(ApiServerTest, MethodsOfAPath) {
     EXPECT_EQ(head->body, "");
     EXPECT_EQ(error(send("OPTIONS", "/v1/organizations"), 405),
               "OPTIONS is not a method of this path; allowed: GET");
+    answer = send("QUERY", "/v1/organizations");  // which the library does not know
+    EXPECT_EQ(error(answer, 405), "the method is none that this API has");
+    EXPECT_EQ(answer->get_header_value("Allow"), "GET, HEAD, POST, PUT, PATCH, DELETE");
 }
 
 TEST_F(ApiServerTest, SecurityHeadersAndNoCors) {
@@ -426,6 +429,9 @@ TEST_F(ApiServerTest, ServicesWithoutTheirPasswords) {
     EXPECT_EQ(result(listed).size(), 2u);
     EXPECT_EQ(listed->body.find("hunter2"), std::string::npos);
     std::string id = made["id"];
+    ASSERT_EQ(made["warnings"].size(), 1u) << made;  // it does not answer
+    EXPECT_NE(made["warnings"][0].get<std::string>().find("127.0.0.1:1"), std::string::npos);
+    made.erase("warnings");
     EXPECT_EQ(result(send("GET", path + "/" + id)), made);
     EXPECT_EQ(result(send("DELETE", path + "/" + id)), json());
     error(send("GET", path + "/" + id), 404);
@@ -539,6 +545,8 @@ TEST_F(ApiServerTest, LogsWhatWasAskedAndNoSecret) {
     spdlog::set_default_logger(before);
     EXPECT_NE(log.str().find("API: POST " + service_ + "/clickpipes 400 "), std::string::npos) << log.str();
     EXPECT_NE(log.str().find("API: GET /v1/a\\nb 404 "), std::string::npos) << log.str();
+    EXPECT_NE(log.str().find(": there is no such path; /openapi.json lists them\n"), std::string::npos);
+    EXPECT_NE(log.str().find(": source.mysql.port: "), std::string::npos) << log.str();
     EXPECT_NE(log.str().find("key " + admin_.key.id), std::string::npos);
     for (const std::string& secret : {std::string("hunter2"), admin_.secret}) {
         EXPECT_EQ(log.str().find(secret), std::string::npos) << log.str();

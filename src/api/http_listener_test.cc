@@ -190,7 +190,7 @@ TEST_F(HttpListenerTest, ACompressedBodyIsLimitedByWhatItHolds) {
 TEST_F(HttpListenerTest, RefusesWhatIsNoRequest) {
     serve();
     EXPECT_EQ(body_of(exchange("nonsense\r\n\r\n")), "refused 400");
-    EXPECT_EQ(body_of(exchange("BREW /p HTTP/1.1\r\n\r\n")), "refused 400");
+    EXPECT_EQ(body_of(exchange("BREW /p HTTP/1.1\r\n\r\n")), "refused 405");
     EXPECT_EQ(body_of(exchange("GET /" + std::string(9000, 'x') + " HTTP/1.1\r\nHost: h\r\n\r\n")),
               "refused 414");
     std::string head = "GET /p HTTP/1.1\r\n";

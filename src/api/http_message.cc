@@ -1,6 +1,7 @@
 #include "api/http_message.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <utility>
 
@@ -95,6 +96,8 @@ class HttpMessages::Server : public httplib::Server {
         // httplib's own refusals have a status and nothing else.
         set_error_handler([this](const httplib::Request&, httplib::Response& response) {
             if (!response.body.empty()) return;
+            if (response.status == 400 && has_other_method(current->exchange.connection.input()))
+                response.status = 405;
             put(refusal_(current->exchange.head_too_large ? 431 : response.status), response);
         });
         set_exception_handler([this](const httplib::Request&, httplib::Response& response,
@@ -122,6 +125,17 @@ class HttpMessages::Server : public httplib::Server {
     }
 
   private:
+    /// A request whose method httplib does not know, as QUERY: it calls the whole line malformed.
+    static bool has_other_method(std::string_view input) {
+        static constexpr std::string_view kKnown[] = {"GET",     "HEAD",    "POST",  "PUT",   "DELETE",
+                                                      "CONNECT", "OPTIONS", "TRACE", "PATCH", "PRI"};
+        const std::string_view line = input.substr(0, input.find("\r\n"));
+        const std::string_view method = line.substr(0, line.find(' '));
+        return !method.empty() && method.size() <= 32 && line.find(" HTTP/1.") != line.npos &&
+               std::ranges::all_of(method, [](unsigned char c) { return std::isalpha(c) || c == '-'; }) &&
+               std::ranges::find(kKnown, method) == std::end(kKnown);
+    }
+
     void take_head(httplib::Request& head) {
         HttpExchange& exchange = current->exchange;
         if (!exchange.admitted) admit(head, exchange);

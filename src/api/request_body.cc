@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <set>
 #include <vector>
 
@@ -17,6 +18,17 @@ namespace {
 using nlohmann::json;
 
 constexpr int kMaxDepth = 32;
+
+/// To JSON Schema 64.0 is an integer.
+void make_whole(json& value) {
+    if (value.is_structured()) {
+        for (json& part : value) make_whole(part);
+    } else if (value.is_number_float()) {
+        constexpr double kExact = 1ULL << 53;  // every whole number up to here is one
+        const double number = value.get<double>();
+        if (number == std::trunc(number) && std::abs(number) <= kExact) value = static_cast<int64_t>(number);
+    }
+}
 
 }  // namespace
 
@@ -34,7 +46,9 @@ json parse_body(const std::string& text) {
         return true;
     };
     try {
-        return json::parse(text, watch);
+        json body = json::parse(text, watch);
+        make_whole(body);
+        return body;
     } catch (const json::parse_error& e) {
         // The parser's own message quotes the text, which may be a password.
         throw ApiError(400,

@@ -28,6 +28,13 @@ TEST(RequestBody, Parses) {
     EXPECT_EQ(refusal(nested(32)), "");
 }
 
+TEST(RequestBody, WholeNumbersMayBeWrittenWithAPoint) {
+    const auto body = parse_body(R"({"a": 64.0, "b": [2e3, -0.0, 1.5, 1e15, 1e17]})");
+    EXPECT_TRUE(body["a"].is_number_integer());
+    EXPECT_EQ(body["a"], 64);
+    EXPECT_EQ(body["b"].dump(), "[2000,0,1.5,1000000000000000,1e+17]");
+}
+
 TEST(RequestBody, RefusesWithoutQuoting) {
     EXPECT_EQ(refusal(""), "the body is not JSON in UTF-8; what is wrong begins at byte 1");
     EXPECT_EQ(refusal(R"({"password": "hunter2)"),

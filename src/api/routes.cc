@@ -28,7 +28,8 @@ json change_state(Parts& parts, const Call& call) {
     PipeCommand command = word == "start"  ? PipeCommand::kStart
                           : word == "stop" ? PipeCommand::kStop
                                            : PipeCommand::kResync;
-    return parts.pipes.command(call.service_id, call.pipe_id, command, resync_tables(call.body, command));
+    return parts.pipes.command(call.service_id, call.pipe_id, command, resync_tables(call.body, command),
+                               call.signed_in);
 }
 
 json remove_pipe(Parts& parts, const Call& call) {
@@ -67,22 +68,27 @@ const Route kRoutes[] = {
 
     {"GET", ORGANIZATION "/services", [](Parts& parts, const Call&) { return parts.services.list(); }},
     {"POST", ORGANIZATION "/services",
-     [](Parts& parts, const Call& call) { return parts.services.create(call.body); }, true},
+     [](Parts& parts, const Call& call) { return parts.pipes.create_service(call.body); }, true},
     {"GET", SERVICE, [](Parts& parts, const Call& call) { return parts.services.get(call.service_id); }},
     {"PATCH", SERVICE,
-     [](Parts& parts, const Call& call) { return parts.pipes.edit_service(call.service_id, call.body); },
+     [](Parts& parts, const Call& call) {
+         return parts.pipes.edit_service(call.service_id, call.body, call.signed_in);
+     },
      true},
     {"DELETE", SERVICE, remove_service},
 
     {"GET", SERVICE "/clickpipes",
      [](Parts& parts, const Call& call) { return json(parts.pipes.list(call.service_id)); }},
     {"POST", SERVICE "/clickpipes",
-     [](Parts& parts, const Call& call) { return parts.pipes.create(call.service_id, call.body); }, true},
+     [](Parts& parts, const Call& call) {
+         return parts.pipes.create(call.service_id, call.body, call.signed_in);
+     },
+     true},
     {"GET", PIPE,
      [](Parts& parts, const Call& call) { return parts.pipes.get(call.service_id, call.pipe_id); }},
     {"PATCH", PIPE,
      [](Parts& parts, const Call& call) {
-         return parts.pipes.patch(call.service_id, call.pipe_id, call.body);
+         return parts.pipes.patch(call.service_id, call.pipe_id, call.body, call.signed_in);
      },
      true},
     {"DELETE", PIPE, remove_pipe},
@@ -108,7 +114,11 @@ const Route kRoutes[] = {
          return parts.pipes.batches(call.service_id, call.pipe_id, call.query["limit"].get<uint64_t>());
      }},
     {"GET", PIPE "/events",
-     [](Parts& parts, const Call& call) { return parts.pipes.events(call.service_id, call.pipe_id); }},
+     [](Parts& parts, const Call& call) {
+         const uint64_t before = call.query.value("before", UINT64_MAX);
+         return parts.pipes.events(call.service_id, call.pipe_id, call.query["limit"].get<uint64_t>(),
+                                   before);
+     }},
     {"GET", PIPE "/progress",
      [](Parts& parts, const Call& call) { return parts.pipes.progress(call.service_id, call.pipe_id); }},
 

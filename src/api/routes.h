@@ -27,6 +27,7 @@ struct ApiCall {
     std::string organization_id, service_id, pipe_id, key_id;  ///< of the path; empty: it has none
     nlohmann::json query = nlohmann::json::object();           ///< integers as numbers
     nlohmann::json body;                                       ///< null: the method takes none
+    std::string signed_in;                                     ///< the id of the key that asks
 };
 
 struct Route {

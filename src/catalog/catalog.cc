@@ -1,6 +1,7 @@
 // Pipes and their transitions; the tables' part is catalog_tables.cc, the batches' catalog_progress.cc.
 #include "catalog/catalog.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -54,6 +55,20 @@ std::string identity_of(const std::string& path) {
            std::to_string(file.st_dev) + ":" + std::to_string(file.st_ino);
 }
 
+/// The newest kKeptTransitions of a pipe are kept.
+template <typename Transaction>
+void add_transition(Transaction& write, std::string_view pipe_id, std::string_view from, std::string_view to,
+                    std::string_view reason, int64_t now) {
+    write.run(
+        "INSERT INTO transitions (pipe_id, number, from_state, to_state, reason, time)"
+        " SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5 FROM transitions WHERE pipe_id = ?1",
+        pipe_id, from, to, reason, now);
+    write.run(
+        "DELETE FROM transitions WHERE pipe_id = ?1"
+        " AND number <= (SELECT max(number) FROM transitions WHERE pipe_id = ?1) - ?2",
+        pipe_id, Catalog::kKeptTransitions);
+}
+
 }  // namespace
 
 std::string make_uuid() {
@@ -101,6 +116,7 @@ void Catalog::create_pipe(const PipeRecord& pipe) {
         pipe.id, pipe.name, pipe.state, pipe.state_reason, pipe.resume_state, pipe.service_id,
         pipe.sealed_password, now, now);
     write.run("INSERT INTO specs (pipe_id, spec) VALUES (?, ?)", pipe.id, pipe.spec_json);
+    add_transition(write, pipe.id, "", pipe.state, pipe.state_reason, now);
     write.commit();
 }
 
@@ -175,10 +191,7 @@ void Catalog::record_transition(std::string_view pipe_id, std::string_view from,
         write.fail("the pipe is " + stored.text(0) + ", not " + std::string(from));
     }
     int64_t now = write.now();
-    write.run(
-        "INSERT INTO transitions (pipe_id, number, from_state, to_state, reason, time)"
-        " SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5 FROM transitions WHERE pipe_id = ?1",
-        pipe_id, from, to, reason, now);
+    add_transition(write, pipe_id, from, to, reason, now);
     write.run(
         "UPDATE pipes SET state = ?2, state_reason = ?3, updated_at = ?4,"
         " resume_state = CASE ?5 WHEN '' THEN resume_state ELSE ?5 END WHERE id = ?1",
@@ -187,13 +200,14 @@ void Catalog::record_transition(std::string_view pipe_id, std::string_view from,
     write.commit();
 }
 
-std::vector<Transition> Catalog::transitions(std::string_view pipe_id) const {
+std::vector<Transition> Catalog::transitions(std::string_view pipe_id, uint64_t limit,
+                                             uint64_t before) const {
     Read read(*this, "list the transitions");
     Statement row = read.prepare(
-        "SELECT number, from_state, to_state, reason, time FROM transitions WHERE pipe_id = ? ORDER BY "
-        "number");
+        "SELECT number, from_state, to_state, reason, time FROM transitions WHERE pipe_id = ? AND number < ?"
+        " ORDER BY number DESC LIMIT ?");
     std::vector<Transition> list;
-    row.bind(pipe_id);
+    row.bind(pipe_id, std::min<uint64_t>(before, INT64_MAX), std::min<uint64_t>(limit, INT64_MAX));
     while (row.step()) {
         list.push_back({.number = row.number(0),
                         .from = row.text(1),
@@ -201,6 +215,7 @@ std::vector<Transition> Catalog::transitions(std::string_view pipe_id) const {
                         .reason = row.text(3),
                         .time = row.integer(4)});
     }
+    std::ranges::reverse(list);
     return list;
 }
 

@@ -64,7 +64,11 @@ class Catalog {
                            const PipeChange& change = {});
     /// The same change without a transition.
     void change_pipe(std::string_view pipe_id, const PipeChange& change);
-    std::vector<Transition> transitions(std::string_view pipe_id) const;  ///< oldest first
+    /// The newest `limit` of those numbered below `before`, oldest first. The first is the creation, whose
+    /// `from` is empty. Only the newest kKeptTransitions are there.
+    static constexpr uint64_t kKeptTransitions = 1000;
+    std::vector<Transition> transitions(std::string_view pipe_id, uint64_t limit = kKeptTransitions,
+                                        uint64_t before = UINT64_MAX) const;
 
     /// Which server the positions belong to (server_uuid, or MariaDB's server id); empty until set.
     void put_source_identity(std::string_view pipe_id, std::string_view identity);

@@ -270,7 +270,7 @@ TEST_F(CatalogFileTest, the_directory_has_one_owner) {
     std::string data = directory_ + "/new/data";
     auto lock = std::make_optional<DataDirectoryLock>(data);
     EXPECT_EQ(fs::status(data).permissions(), fs::perms::owner_all);
-    std::string line = usage_error([&] { DataDirectoryLock second(data); });
+    std::string line = usage_error([&] { DataDirectoryLock second(data, std::chrono::milliseconds(0)); });
     EXPECT_NE(
         line.find("another penstock runs on this data directory (pid " + std::to_string(getpid()) + ")"),
         std::string::npos)
@@ -292,11 +292,11 @@ TEST_F(CatalogFileTest, the_lock_goes_with_its_process) {
     }
     char byte = 0;
     ASSERT_EQ(read(ready[0], &byte, 1), 1);
-    std::string line = usage_error([&] { DataDirectoryLock lock(directory_); });
+    std::string line = usage_error([&] { DataDirectoryLock lock(directory_, std::chrono::milliseconds(0)); });
     EXPECT_NE(line.find("(pid " + std::to_string(child) + ")"), std::string::npos) << line;
     kill(child, SIGKILL);
+    DataDirectoryLock lock(directory_);  // waits for it to be gone
     waitpid(child, nullptr, 0);
-    DataDirectoryLock lock(directory_);
     close(ready[0]);
     close(ready[1]);
 }

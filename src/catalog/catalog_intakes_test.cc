@@ -477,7 +477,7 @@ TEST_F(IntakeTest, a_change_of_a_pipe_is_stored_with_its_transition_or_alone) {
     error_line([&] { catalog_->record_transition(kPipe, "Modifying", "Running", "", "", {.name = "crm"}); },
                Disposition::kUsage);
     EXPECT_EQ(catalog_->get_pipe(kPipe)->state, "Modifying");
-    EXPECT_EQ(catalog_->transitions(kPipe).size(), 1u);
+    EXPECT_EQ(catalog_->transitions(kPipe).size(), 2u);
     std::string line = error_line([&] { catalog_->change_pipe(kPipe, {.name = "crm", .spec_json = "{4}"}); },
                                   Disposition::kUsage);
     EXPECT_EQ(line, "rename the pipe: a pipe named \"crm\" exists already");

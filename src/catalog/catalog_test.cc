@@ -101,17 +101,38 @@ TEST_F(CatalogTest, transitions_move_the_state_and_are_kept_in_order) {
     EXPECT_EQ(pipe->state_reason, "no such table");
     EXPECT_EQ(pipe->resume_state, "Setup");
     auto list = catalog_->transitions(kPipe);
-    ASSERT_EQ(list.size(), 2u);
+    ASSERT_EQ(list.size(), 3u);
     EXPECT_EQ(list[0].number, 1u);
+    EXPECT_EQ(list[0].from, "");
+    EXPECT_EQ(list[0].to, "Provisioning");
     EXPECT_EQ(list[1].number, 2u);
-    EXPECT_EQ(list[1].from, "Setup");
-    EXPECT_EQ(list[1].to, "Failed");
-    EXPECT_EQ(list[1].reason, "no such table");
-    EXPECT_EQ(list[1].time, now_);
+    EXPECT_EQ(list[2].from, "Setup");
+    EXPECT_EQ(list[2].to, "Failed");
+    EXPECT_EQ(list[2].reason, "no such table");
+    EXPECT_EQ(list[2].time, now_);
 
     std::string line = error_line([&] { catalog_->record_transition(kPipe, "Running", "Pausing", "stop"); });
     EXPECT_NE(line.find("the pipe is Failed, not Running"), std::string::npos) << line;
-    EXPECT_EQ(catalog_->transitions(kPipe).size(), 2u);
+    EXPECT_EQ(catalog_->transitions(kPipe).size(), 3u);
+}
+
+TEST_F(CatalogTest, the_newest_transitions_are_kept_and_come_in_pages) {
+    for (uint64_t i = 0; i < Catalog::kKeptTransitions; ++i)
+        catalog_->record_transition(kPipe, "Provisioning", "Provisioning", std::to_string(i));
+    const auto numbers = [&](uint64_t limit, uint64_t before) {
+        std::vector<uint64_t> found;
+        for (const Transition& transition : catalog_->transitions(kPipe, limit, before))
+            found.push_back(transition.number);
+        return found;
+    };
+    const std::vector<Transition> all = catalog_->transitions(kPipe);
+    ASSERT_EQ(all.size(), Catalog::kKeptTransitions);
+    EXPECT_EQ(all.front().number, 2u) << "the creation has gone";
+    EXPECT_EQ(all.back().number, Catalog::kKeptTransitions + 1);
+    EXPECT_EQ(numbers(2, UINT64_MAX), (std::vector<uint64_t>{1000, 1001}));
+    EXPECT_EQ(numbers(2, 1000), (std::vector<uint64_t>{998, 999}));
+    EXPECT_EQ(numbers(5, 4), (std::vector<uint64_t>{2, 3}));
+    EXPECT_TRUE(numbers(5, 2).empty());
 }
 
 TEST_F(CatalogTest, schemas_come_back_as_recorded) {

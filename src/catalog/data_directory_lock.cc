@@ -4,6 +4,7 @@
 #include <cstring>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -40,7 +41,8 @@ std::string read_holder(int fd) {
 
 }  // namespace
 
-DataDirectoryLock::DataDirectoryLock(const std::string& directory) {
+DataDirectoryLock::DataDirectoryLock(const std::string& directory, std::chrono::milliseconds patience) {
+    const auto end = std::chrono::steady_clock::now() + patience;
     std::string operation = "data directory " + directory;
     make_private_directory(directory);
     std::string path = (fs::path(directory) / "penstock.lock").string();
@@ -52,6 +54,10 @@ DataDirectoryLock::DataDirectoryLock(const std::string& directory) {
     while (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
         if (errno == EINTR) continue;
         bool held = errno == EWOULDBLOCK;
+        if (held && std::chrono::steady_clock::now() < end) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(50));
+            continue;
+        }
         std::string message =
             held ? "another penstock runs on this data directory (pid " + read_holder(fd_) + ")"
                  : "cannot lock it: " + std::string(std::strerror(errno));

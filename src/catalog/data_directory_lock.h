@@ -1,6 +1,7 @@
 #pragma once
 // One process owns a data directory.
 
+#include <chrono>
 #include <string>
 
 namespace penstock {
@@ -10,8 +11,10 @@ namespace penstock {
 class DataDirectoryLock {
   public:
     /// Creates the directory (mode 0700, parents too) when it is missing. Throws Error(kUsage) when another
-    /// process holds the lock, naming its process id, or when the directory cannot be written.
-    explicit DataDirectoryLock(const std::string& directory);
+    /// process still holds the lock after `patience`, naming its process id, or when the directory cannot be
+    /// written. A process that was killed holds it until its memory is given back.
+    explicit DataDirectoryLock(const std::string& directory,
+                               std::chrono::milliseconds patience = std::chrono::seconds(5));
     ~DataDirectoryLock();
     DataDirectoryLock(const DataDirectoryLock&) = delete;
     DataDirectoryLock& operator=(const DataDirectoryLock&) = delete;

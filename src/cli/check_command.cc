@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/options.h"
+#include "cli/terminal.h"
 #include "pipe/pipe_check.h"
 #include "pipe/pipe_file.h"
 
@@ -44,12 +45,12 @@ int check(const CommonOptions& options, const std::string& file) {
         return passed ? kExitOk : kExitFailed;
     }
     for (const Prerequisite& item : items) {
-        fmt::print("{:7}  {}: {}\n", label(item.state), item.name, item.found);
+        fmt::print("{:7}  {}: {}\n", label(item.state), printable(item.name), printable(item.found));
         if (item.state == Prerequisite::State::kOk) continue;
-        if (!item.needed.empty()) fmt::print("         needed: {}\n", item.needed);
-        if (!item.fix_sql.empty()) fmt::print("         fix:    {}\n", item.fix_sql);
+        if (!item.needed.empty()) fmt::print("         needed: {}\n", printable(item.needed));
+        if (!item.fix_sql.empty()) fmt::print("         fix:    {}\n", printable(item.fix_sql));
     }
-    fmt::print("{} is {}\n", spec.name, passed ? "ready to run" : "not ready");
+    fmt::print("{} is {}\n", printable(spec.name), passed ? "ready to run" : "not ready");
     return passed ? kExitOk : kExitFailed;
 }
 

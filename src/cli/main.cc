@@ -3,16 +3,19 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/log_scope.h"
 #include "base/name_suggestion.h"
 #include "cli/clickhouse_command.h"
 #include "cli/options.h"
@@ -40,6 +43,18 @@ bool say_unknown_command(const CLI::App& app) {
     return true;
 }
 
+/// "%*": whose work the line is about, "shop: ".
+class ScopeFlag : public spdlog::custom_flag_formatter {
+  public:
+    void format(const spdlog::details::log_msg&, const std::tm&, spdlog::memory_buf_t& out) override {
+        const std::string& scope = penstock::LogScope::current();
+        if (scope.empty()) return;
+        const std::string text = penstock::printable(scope) + ": ";
+        out.append(text.data(), text.data() + text.size());
+    }
+    std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<ScopeFlag>(); }
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -47,7 +62,11 @@ int main(int argc, char** argv) {
     std::signal(SIGPIPE, SIG_IGN);
     auto logger = spdlog::stderr_logger_mt("penstock");
     // On a terminal a log line takes the place of the progress bar, which is drawn anew below it.
-    logger->set_pattern(isatty(STDERR_FILENO) ? "\r\x1b[K%H:%M:%S %l: %v" : "%Y-%m-%dT%H:%M:%S.%e %l: %v");
+    auto format = std::make_unique<spdlog::pattern_formatter>();
+    format->add_flag<ScopeFlag>('*');
+    format->set_pattern(isatty(STDERR_FILENO) ? "\r\x1b[K%H:%M:%S %l: %*%v"
+                                              : "%Y-%m-%dT%H:%M:%S.%e%z %l: %*%v");
+    logger->set_formatter(std::move(format));
     spdlog::set_default_logger(std::move(logger));
 
     CLI::App app(
@@ -80,6 +99,7 @@ int main(int argc, char** argv) {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
         if (e.get_exit_code() != 0 && say_unknown_command(app)) return kExitUsage;
+        if (e.get_exit_code() != 0) std::fputs("penstock: ", stderr);
         return app.exit(e) == 0 ? kExitOk : kExitUsage;
     }
     try {

@@ -29,6 +29,7 @@ struct PipeOptions {
     std::vector<std::string> tables;
     std::string table;
     uint64_t limit = 20;
+    uint64_t event_limit = 100;
     std::string until;
     bool wait = false;
     bool yes = false;
@@ -227,10 +228,16 @@ void add_looking_commands(Commands& commands) {
             return show(o, fmt::format("/batches?limit={}", o.limit), batches_text);
         });
     batches.add_option("--limit", commands.options().limit, "How many")
-        ->check(CLI::PositiveNumber)
+        ->check(CLI::Range(uint64_t{1}, uint64_t{1000}))
         ->capture_default_str();
-    commands.add_for_pipe("events", "Show every change of a pipe's state, with its time and reason",
-                          [](const PipeOptions& o) { return show(o, "/events", events_text); });
+    CLI::App& events = commands.add_for_pipe(
+        "events", "Show the newest changes of a pipe's state, with their time and reason",
+        [](const PipeOptions& o) {
+            return show(o, fmt::format("/events?limit={}", o.event_limit), events_text);
+        });
+    events.add_option("--limit", commands.options().event_limit, "How many")
+        ->check(CLI::Range(uint64_t{1}, uint64_t{1000}))
+        ->capture_default_str();
     CLI::App& watch_command = commands.add_for_pipe(
         "watch",
         "Show a pipe at work until Ctrl-C: progress of its load, then its changes and how far it is behind.\n"

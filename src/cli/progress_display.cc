@@ -11,6 +11,7 @@
 
 #include "base/backoff.h"
 #include "cli/number_text.h"
+#include "cli/terminal.h"
 
 namespace penstock {
 
@@ -53,16 +54,17 @@ std::string ProgressDisplay::text_line(double seconds) {
     PipeState state = p.state;
     std::string line = fmt::format("{} {}", name_, state_name(state));
     uint64_t changes = p.inserted + p.updated + p.deleted;
-    uint64_t rows = p.rows_loaded + changes;
+    uint64_t rows = p.rows_read() + changes;
     double now = rows > last_rows_ ? static_cast<double>(rows - last_rows_) / seconds : 0;
     rate_ = rate_ * 0.7 + now * 0.3;
     last_rows_ = rows;
     if (state == PipeState::kSnapshot) {
         uint64_t total = std::max<uint64_t>(p.rows_estimated, 1);
-        double fraction = std::min(1.0, static_cast<double>(p.rows_loaded) / static_cast<double>(total));
-        line += fmt::format(" {} {:3.0f}%  {} rows  {}/{} tables  {} rows/s", progress_bar(fraction),
-                            fraction * 100, grouped(p.rows_loaded), p.tables_loaded.load(),
-                            p.tables_total.load(), grouped(static_cast<uint64_t>(rate_)));
+        double fraction = std::min(1.0, static_cast<double>(p.rows_read()) / static_cast<double>(total));
+        line += fmt::format(" {} {:3.0f}%  {} rows read, {} loaded  {}/{} tables  {} rows/s",
+                            progress_bar(fraction), fraction * 100, grouped(p.rows_read()),
+                            grouped(p.rows_loaded), p.tables_loaded.load(), p.tables_total.load(),
+                            grouped(static_cast<uint64_t>(rate_)));
         if (std::optional<double> left = p.seconds_left())
             line += fmt::format("  {} left", duration_text(*left));
     } else if (state == PipeState::kRunning || state == PipeState::kDegraded) {
@@ -82,8 +84,9 @@ std::string ProgressDisplay::text_line(double seconds) {
     } else if (std::string stopped = p.stopped_tables(); !stopped.empty()) {
         line += "  " + stopped;
     }
-    if (terminal_ && line.size() > 200) line.resize(200);
-    return line;
+    line = printable(line);
+    // A line that is wider than the terminal is not taken back by a carriage return.
+    return terminal_ ? shortened(line, Screen::of(stderr).width) : line;
 }
 
 std::string ProgressDisplay::json_line() const {
@@ -95,6 +98,7 @@ std::string ProgressDisplay::json_line() const {
                            {"partitionsTotal", p.partitions_total.load()},
                            {"partitionsLoaded", p.partitions_loaded.load()},
                            {"rowsEstimated", p.rows_estimated.load()},
+                           {"rowsRead", p.rows_read()},
                            {"rowsLoaded", p.rows_loaded.load()},
                            {"secondsLeft", nullptr},
                            {"inserted", p.inserted.load()},

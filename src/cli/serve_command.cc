@@ -1,6 +1,7 @@
 // penstock serve: the service. Its settings are those of service/configuration.h.
 
 #include <condition_variable>
+#include <csignal>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -114,6 +115,7 @@ int serve(const ServeOptions& options) {
         options.file.empty() ? std::nullopt : std::optional<std::string>(options.file);
     const Configuration configuration = load_configuration(file, given_flags(options));
     spdlog::set_level(spdlog::level::from_str(configuration.log_level));
+    std::signal(SIGHUP, SIG_IGN);  // the end of the terminal that it was started at is not its own
     std::stop_source stop;
     SignalWatcher signals(stop);  // before any thread, so that all inherit the blocked signals
     DataDirectoryLock lock(configuration.data_dir);

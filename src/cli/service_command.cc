@@ -94,6 +94,7 @@ int create(const ServiceOptions& options) {
     if (!options.cluster.empty()) body["cluster"] = options.cluster;
     ApiSession api(options.api);
     const json service = api.client().post(api.organization_path() + "/services", body);
+    print_warnings(service);
     if (options.common.json()) {
         print_json(service);
     } else {

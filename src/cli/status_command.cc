@@ -11,6 +11,8 @@
 #include "cli/number_text.h"
 #include "cli/options.h"
 #include "cli/pipe_argument.h"
+#include "cli/terminal.h"
+#include "cli/text_table.h"
 
 namespace penstock {
 namespace {
@@ -68,22 +70,28 @@ nlohmann::json describe(const Catalog& catalog, const PipeRecord& pipe) {
 }
 
 void print_text(const nlohmann::json& pipe) {
-    auto text = [](const nlohmann::json& value) { return value.get<std::string>(); };
+    auto text = [](const nlohmann::json& value) { return printable(value.get<std::string>()); };
     auto count = [](const nlohmann::json& value) { return grouped(value.get<uint64_t>()); };
     fmt::print("{}: {} ({})\n", text(pipe["name"]), text(pipe["state"]), text(pipe["reason"]));
     if (pipe.contains("position")) fmt::print("position: {}\n", text(pipe["position"]));
-    if (!pipe["tables"].empty()) {
-        fmt::print("\n{:32} {:8} {:>14} {:>12} {:>12} {:>12} {:>9}\n", "target", "load", "rows loaded",
-                   "inserted", "updated", "deleted", "adjusted");
-    }
+    TextTable tables({{.title = "TARGET", .may_shrink = true},
+                      {.title = "LOAD", .state = true},
+                      {.title = "ROWS LOADED", .right = true},
+                      {.title = "INSERTED", .right = true},
+                      {.title = "UPDATED", .right = true},
+                      {.title = "DELETED", .right = true},
+                      {.title = "ADJUSTED", .right = true}});
+    std::string adjusted;
     for (const nlohmann::json& t : pipe["tables"]) {
-        fmt::print("{:32} {:8} {:>14} {:>12} {:>12} {:>12} {:>9}\n", text(t["target"]), text(t["load"]),
-                   count(t["rowsLoaded"]), count(t["inserted"]), count(t["updated"]), count(t["deleted"]),
-                   count(t["adjusted"]));
+        tables.add({text(t["target"]), text(t["load"]), count(t["rowsLoaded"]), count(t["inserted"]),
+                    count(t["updated"]), count(t["deleted"]), count(t["adjusted"])});
         for (const nlohmann::json& c : t["adjustedColumns"]) {
-            fmt::print("  {}: {} values adjusted\n", text(c["column"]), count(c["values"]));
+            adjusted += fmt::format("{}.{}: {} values adjusted\n", text(t["target"]), text(c["column"]),
+                                    count(c["values"]));
         }
     }
+    if (!tables.empty()) fmt::print("\n{}", tables.render(Screen::of(stdout)));
+    if (!adjusted.empty()) fmt::print("\n{}", adjusted);
     for (const nlohmann::json& t : pipe["tables"]) {
         if (!text(t["error"]).empty())
             fmt::print("\n{} is stopped: {}\n", text(t["target"]), text(t["error"]));

@@ -22,11 +22,13 @@ class TextTable {
     void add(std::vector<std::string> cells);
     bool empty() const { return rows_.empty(); }
 
-    /// Titles and rows, each ended by a newline. On a terminal no line is wider than it is, unless columns
-    /// that may not shrink need more.
+    /// Titles and rows, each ended by a newline. On a terminal that is too narrow for the columns that may
+    /// not shrink: a line for each cell, and an empty one between two rows.
     std::string render(const Screen& screen) const;
 
   private:
+    std::string render_upright(const Screen& screen) const;
+
     std::vector<TableColumn> columns_;
     std::vector<std::vector<std::string>> rows_;
 };

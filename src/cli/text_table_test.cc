@@ -34,10 +34,23 @@ TEST(TextTable, CutsOnlyColumnsThatMayShrinkAndOnlyOnATerminal) {
               "ID          REASON           N\n"
               "0123456789  the reason is …  1\n");
     EXPECT_NE(table.render(Screen{}).find("in many words  1"), std::string::npos);
-    // Too narrow for what may not shrink: the lines are longer, nothing else is lost.
-    EXPECT_EQ(table.render(screen_of(10)),
+    EXPECT_EQ(table.render(screen_of(23)),
               "ID          REASON    N\n"
               "0123456789  the rea…  1\n");
+}
+
+TEST(TextTable, StandsUprightWhereItIsTooNarrowForALine) {
+    TextTable table(
+        {{.title = "ID"}, {.title = "REASON", .may_shrink = true}, {.title = "N", .right = true}});
+    table.add({"0123456789", "the reason is long and is told in many words", "1"});
+    table.add({"2", "", "30"});
+    EXPECT_EQ(table.render(screen_of(22)),
+              "ID      0123456789\n"
+              "REASON  the reason is…\n"
+              "N       1\n"
+              "\n"
+              "ID      2\n"
+              "N       30\n");
 }
 
 TEST(TextTable, CountsColumnsNotBytes) {

@@ -49,14 +49,14 @@ nlohmann::json describe(const TablePlan& plan, const VerifyResult& result) {
 void print_text(const TablePlan& plan, const VerifyResult& result) {
     std::string target = plan.target_database + "." + plan.target_table;
     if (result.equal()) {
-        fmt::print("equal      {} = {}: {} rows\n", plan.source.qualified_name(), target,
-                   grouped(result.rows));
+        fmt::print("equal      {} = {}: {} rows\n", printable(plan.source.qualified_name()),
+                   printable(target), grouped(result.rows));
         return;
     }
     fmt::print(
         "DIFFERENT  {} = {}: {} rows compared, {} missing in the target, {} extra there, {} different\n",
-        plan.source.qualified_name(), target, grouped(result.rows), grouped(result.missing),
-        grouped(result.extra), grouped(result.different));
+        printable(plan.source.qualified_name()), printable(target), grouped(result.rows),
+        grouped(result.missing), grouped(result.extra), grouped(result.different));
     for (const Difference& d : result.examples) {
         fmt::print("           {} key {}", difference_name(d.kind), printable(d.key));
         if (!d.column.empty()) {
@@ -74,7 +74,7 @@ void skip(const TablePlan& plan, bool as_json, nlohmann::json& tables) {
     if (as_json) {
         tables.push_back({{"source", source}, {"target", target}, {"skipped", "engine Null keeps no rows"}});
     } else {
-        fmt::print("skipped    {} = {}: engine Null keeps no rows\n", source, target);
+        fmt::print("skipped    {} = {}: engine Null keeps no rows\n", printable(source), printable(target));
     }
 }
 
@@ -141,7 +141,8 @@ int verify(VerifyOptions given) {
         }
         VerifyResult result = verify_table(plan, connection, client, [&](uint64_t rows) {
             if (terminal)
-                std::fprintf(stderr, "\r\x1b[K%s: %s rows", plan.source.name.c_str(), grouped(rows).c_str());
+                std::fprintf(stderr, "\r\x1b[K%s: %s rows", printable(plan.source.name).c_str(),
+                             grouped(rows).c_str());
         });
         if (terminal) std::fputs("\r\x1b[K", stderr);
         equal = equal && result.equal();

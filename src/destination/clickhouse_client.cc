@@ -362,8 +362,8 @@ void ClickHouseClient::perform(Transfer& transfer) {
         int number = transfer.exception_code != 0 ? transfer.exception_code : exception_code(text);
         constexpr int kAccessDenied = 497;
         denied_ = number == kAccessDenied;
-        throw failure_error(transfer.operation, endpoint_.url,
-                            {static_cast<int>(transfer.status), number, text});
+        throw refusal_of(transfer.operation, endpoint_.url,
+                         {static_cast<int>(transfer.status), number, text});
     }
     // An answer that began well may end in an exception.
     size_t at = transfer.take == nullptr ? text.npos : find_exception(text, transfer.exception_tag);
@@ -373,8 +373,8 @@ void ClickHouseClient::perform(Transfer& transfer) {
             exception.remove_prefix(begin);
         }
         exception = exception.substr(0, exception.rfind("\n__exception__"));
-        throw failure_error(transfer.operation, endpoint_.url,
-                            {static_cast<int>(transfer.status), exception_code(exception), exception});
+        throw refusal_of(transfer.operation, endpoint_.url,
+                         {static_cast<int>(transfer.status), exception_code(exception), exception});
     }
     if (code == CURLE_OK) return;
     if (code == CURLE_ABORTED_BY_CALLBACK) {

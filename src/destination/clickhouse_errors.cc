@@ -21,6 +21,7 @@ constexpr std::array kPassing = {
     160,  // TOO_SLOW
     173,  // CANNOT_ALLOCATE_MEMORY
     198,  // DNS_ERROR
+    201,  // QUOTA_EXCEEDED: until its next interval
     202,  // TOO_MANY_SIMULTANEOUS_QUERIES
     203,  // NO_FREE_CONNECTION
     209,  // SOCKET_TIMEOUT
@@ -141,15 +142,16 @@ std::string short_message(std::string_view text) {
     return out.substr(0, cut) + "..." + tail;
 }
 
-Error failure_error(const std::string& operation, const std::string& server,
-                    const ClickHouseFailure& failure) {
+ClickHouseRefusal refusal_of(const std::string& operation, const std::string& server,
+                             const ClickHouseFailure& failure) {
     std::string words = short_message(failure.text);
     if (failure.code == 0) {
         words = words.empty() ? fmt::format("HTTP status {}", failure.http_status)
                               : fmt::format("HTTP status {}: {}", failure.http_status, words);
     }
-    return {disposition_of(failure), operation, fmt::format("ClickHouse at {} answered: {}", server, words),
-            std::string(hint_for(failure))};
+    return ClickHouseRefusal(Error(disposition_of(failure), operation,
+                                   fmt::format("ClickHouse at {} answered: {}", server, words),
+                                   std::string(hint_for(failure))));
 }
 
 Error transport_error(const std::string& operation, const std::string& server, int curl_code,

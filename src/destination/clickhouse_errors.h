@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 
@@ -25,9 +26,14 @@ std::string short_message(std::string_view text);
 /// The number in a text that begins like "Code: 60. DB::Exception: ..."; 0 when it does not.
 int exception_code(std::string_view text);
 
+/// ClickHouse answered, and would not do what it was asked for. Any disposition.
+struct ClickHouseRefusal : Error {
+    explicit ClickHouseRefusal(Error error) : Error(std::move(error)) {}
+};
+
 /// `server` is its URL, which holds no secret.
-Error failure_error(const std::string& operation, const std::string& server,
-                    const ClickHouseFailure& failure);
+ClickHouseRefusal refusal_of(const std::string& operation, const std::string& server,
+                             const ClickHouseFailure& failure);
 
 /// A request that got no answer: `curl_code` is a CURLcode, `detail` libcurl's own words.
 Error transport_error(const std::string& operation, const std::string& server, int curl_code,

@@ -177,9 +177,10 @@ void plan_sorting_key(TablePlan& plan, const TableMapping& mapping) {
     }
     if (plan.engine == TableEngine::kReplacingMergeTree) complete_sorting_key(plan);
     if (plan.sorting_key.empty() && plan.engine == TableEngine::kReplacingMergeTree) {
-        fail(schema, "the table has no primary key and no unique key without NULLs",
-             "Choose columns that identify a row with useCustomSortingKey and sortingKeys, or set "
-             "tableEngine to MergeTree to keep every change as a row");
+        fail(
+            schema, "the table has no primary key and no unique key without NULLs",
+            "The simplest: tableEngine: MergeTree in its mapping, which makes every change a row of its own; "
+            "or useCustomSortingKey: true with sortingKeys: [columns that tell rows apart]");
     }
 }
 

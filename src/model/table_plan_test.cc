@@ -252,8 +252,8 @@ TEST(TablePlan, WithoutAKeyTheWayOutIsNamed) {
     EXPECT_EQ(
         error_of(schema, mapping()),
         "plan the table: the table has no primary key and no unique key without NULLs (table shop.orders). "
-        "Choose columns that identify a row with useCustomSortingKey and sortingKeys, or set tableEngine to "
-        "MergeTree to keep every change as a row");
+        "The simplest: tableEngine: MergeTree in its mapping, which makes every change a row of its own; or "
+        "useCustomSortingKey: true with sortingKeys: [columns that tell rows apart]");
     TableMapping m = mapping();
     m.engine = TableEngine::kMergeTree;
     EXPECT_TRUE(plan_of(schema, m).sorting_key.empty());

@@ -15,12 +15,15 @@
 #include "batch/change_batcher.h"
 #include "pipe/batch_due.h"
 #include "pipe/chunk_applier.h"
+#include "pipe/crash_point.h"
 #include "pipe/destination_check.h"
 #include "pipe/group_reader.h"
+#include "pipe/lag_book.h"
 #include "pipe/pipe_check.h"
 #include "pipe/seen_log.h"
 #include "pipe/source_watch.h"
 #include "pipe/stopped_tables.h"
+#include "pipe/threads.h"
 #include "source/binlog_stream.h"
 #include "source/log_resume.h"
 
@@ -66,7 +69,7 @@ class Session {
         std::stop_callback outside(stop_, [&] { reading.request_stop(); });
         {
             std::stop_callback interrupt(reading.get_token(), [&] { stream.interrupt(); });
-            std::jthread applier([&] {
+            const std::jthread applier = start_thread([&] {
                 try {
                     apply_chunks();
                     reading.request_stop();
@@ -86,6 +89,9 @@ class Session {
             } catch (const Error&) {
                 queue_.cancel();
                 if (!reading.stop_requested()) throw;
+            } catch (...) {  // the other thread waits in the queue
+                queue_.cancel();
+                throw;
             }
         }
         if (apply_error) std::rethrow_exception(apply_error);
@@ -185,6 +191,7 @@ class Session {
             batcher.feed(event, parser.header());
             if (std::holds_alternative<GtidEvent>(event) || std::holds_alternative<MariadbGtidEvent>(event))
                 return;  // as it was after the commit before
+            note_lag(batcher, std::holds_alternative<HeartbeatEvent>(event));
             if (!batcher.keeps_places()) keep_places(batcher, stream);
             if (batcher.wants_undone()) {
                 batcher.take_undone(read_undone_rows(context_.spec.source, context_.source_info,
@@ -280,6 +287,12 @@ class Session {
         return queue_open;
     }
 
+    void note_lag(const ChangeBatcher& batcher, bool pause) {
+        if (context_.is_intake || !batcher.at_commit_edge()) return;
+        if (batcher.open_rows() > 0) lag_.open(batcher.last_commit_time());
+        lag_.hear(pause);
+    }
+
     /// A batch closes between transactions, when it is full or due; a replayed one where it closed before.
     bool should_close(const ChangeBatcher& batcher, BatchClock& clock, bool pause) const {
         if (batcher.replaying()) return batcher.must_close_now();
@@ -299,12 +312,14 @@ class Session {
 
     /// False when the other side has ended.
     bool hand_over(ChangeBatcher& batcher, bool close) {
+        throw_if_asked("reading the log");
         size_t block_bytes = batcher.block_bytes();
         Chunk chunk = batcher.take(close);
         size_t bytes = 0;
         for (const Block& block : chunk.blocks) bytes += block.memory();
         ++under_way_;
-        return queue_.push({std::move(chunk), block_bytes}, bytes);
+        const bool has_rows = close && lag_.close();
+        return queue_.push({std::move(chunk), block_bytes, has_rows}, bytes);
     }
 
     milliseconds interval() const {
@@ -325,9 +340,11 @@ class Session {
         while (std::optional<QueuedChunk> next = queue_.pop()) {
             const bool closes = next->chunk.closes;
             const Position to = next->chunk.to.position;
+            throw_if_asked("inserting changes");
             applier.apply(std::move(next->chunk), next->block_bytes);
             --under_way_;
             made_progress_ = true;
+            if (next->has_rows) lag_.acknowledge();
             if (!closes) continue;
             if (signals_.acknowledged) signals_.acknowledged(to);
             has_ended_ = is_end(to);
@@ -341,6 +358,7 @@ class Session {
     struct QueuedChunk {
         Chunk chunk;
         size_t block_bytes;
+        bool has_rows;  ///< it closes a batch that LagBook knows
     };
 
     PipeContext& context_;
@@ -350,6 +368,7 @@ class Session {
     AlteredTables& altered_;
     BlockPool pool_;
     ByteQueue<QueuedChunk> queue_;
+    LagBook lag_{*context_.progress};
     StreamPoint start_;
     LogStart log_start_;
     std::optional<Replay> replay_;

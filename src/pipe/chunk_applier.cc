@@ -13,11 +13,13 @@
 #include <spdlog/spdlog.h>
 
 #include "batch/collapse.h"
+#include "destination/clickhouse_errors.h"
 #include "destination/schema.h"
 #include "pipe/crash_point.h"
 #include "pipe/destination_check.h"
 #include "pipe/sent_rows.h"
 #include "pipe/stopped_tables.h"
+#include "pipe/threads.h"
 
 namespace penstock {
 namespace {
@@ -131,7 +133,7 @@ void ChunkApplier::insert_blocks(Chunk& chunk) {
                 places.push_back(context_.budget->try_acquire_worker());
                 if (!places.back().holds_place()) break;  // the others of the service have them all
             }
-            helpers.emplace_back([&, i] { work(writers_[i]); });
+            helpers.push_back(start_thread([&work, &writer = writers_[i]] { work(writer); }));
         }
         work(writers_[0]);
     }
@@ -164,6 +166,14 @@ void ChunkApplier::write(BlockWriter& writer, Block& block, std::string token) {
         });
     } catch (const UnfitTarget& target) {
         throw_for_next_attempt(target.why);
+    } catch (const ClickHouseRefusal& refusal) {
+        if (refusal.disposition() == Disposition::kRetry) throw;
+        require_open_service(context_.destination, refusal);
+        {
+            std::lock_guard lock(refused_mutex_);
+            context_.refused_targets.emplace(block.plan->id, refusal);
+        }
+        throw_for_next_attempt(refusal);
     }
     crash_after_block_if_asked();
 }
@@ -171,8 +181,12 @@ void ChunkApplier::write(BlockWriter& writer, Block& block, std::string token) {
 /// Between two attempts to insert. Any thread.
 bool ChunkApplier::may_go_on(const TablePlan& plan) {
     ClickHouseClient client(context_.destination);
-    require_ownership(context_, client);
-    return watch_.is_unchanged(plan);
+    try {
+        require_ownership(context_, client);
+        return watch_.is_unchanged(plan);
+    } catch (const ClickHouseRefusal& refusal) {
+        throw Error(refusal);  // of another request than the block's
+    }
 }
 
 void ChunkApplier::commit(const Chunk& chunk) {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <mutex>
 #include <set>
 #include <stop_token>
 #include <string>
@@ -41,6 +42,7 @@ class ChunkApplier {
     void commit(const Chunk& chunk);
 
     PipeContext& context_;
+    std::mutex refused_mutex_;  // guards context_.refused_targets while several threads insert
     BlockPool& pool_;
     ClickHouseClient client_;  // between inserts
     std::vector<BlockWriter> writers_;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <new>
 #include <string>
 #include <thread>
 
@@ -28,6 +29,11 @@ const Asked& asked() {
 }
 
 }  // namespace
+
+void throw_if_asked(std::string_view place) {
+    static const char* asked = std::getenv("PENSTOCK_THROW_IN");
+    if (asked != nullptr && place == asked) throw std::bad_alloc();
+}
 
 void crash_after_block_if_asked() {
     static std::atomic<long> blocks{0};

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "pipe/threads.h"
+
 namespace penstock {
 
 Flow::Flow(PipeContext context, Position level, bool always_hurry)
@@ -14,7 +16,7 @@ Flow::Flow(PipeContext context, Position level, bool always_hurry)
         if (!always_hurry && (level_.none() || position.reached(level_))) signals_.hurry = false;
         changed_.notify_all();
     };
-    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+    thread_ = start_thread([this](const std::stop_token& stop) { run(stop); });
 }
 
 Flow::~Flow() {

@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include "base/error.h"
+#include "base/log_scope.h"
 #include "pipe/crash_point.h"
 
 namespace penstock {
@@ -58,7 +59,10 @@ bool LifecycleLog::fire_locked(PipeEvent event, const std::string& reason, const
     PipeState resume = resume_state_after(*next, resume_);
     catalog_.record_transition(pipe_id_, state_name(state_), state_name(*next), reason, state_name(resume),
                                change);
-    spdlog::info("{}: {} -> {}: {}", name_, state_name(state_), state_name(*next), reason);
+    {
+        LogScope scope(name_);  // the caller may be a thread of the API
+        spdlog::info("{} -> {}: {}", state_name(state_), state_name(*next), reason);
+    }
     if (event != PipeEvent::kRetry && event != PipeEvent::kRecovered) ++turn_;
     state_ = *next;
     resume_ = resume;

@@ -8,8 +8,11 @@
 
 #include <spdlog/spdlog.h>
 
+#include "destination/clickhouse_errors.h"
 #include "encode/native.h"
+#include "pipe/crash_point.h"
 #include "pipe/seen_log.h"
+#include "pipe/threads.h"
 
 namespace penstock {
 namespace {
@@ -102,13 +105,14 @@ void LoadWorker::attempt(const std::stop_token& stop) {
     finished_.clear();
     context_.progress->rows_loaded -= open_.rows;
     open_ = {};
+    read_.emplace(*context_.progress);
 
     Queue queue(load_block_bytes(context_));
     std::stop_source reading;
     std::stop_callback outside(stop, [&] { reading.request_stop(); });
     std::exception_ptr read_error;
     {
-        std::jthread reader([&] {
+        const std::jthread reader = start_thread([&] {
             try {
                 read_partitions(queue, reading.get_token());
             } catch (...) {
@@ -191,15 +195,18 @@ void LoadWorker::read_partitions(Queue& queue, const std::stop_token& stop) {
 
 void LoadWorker::read_partition(const PartitionRecord& partition, SnapshotReader& reader, Queue& queue,
                                 const std::stop_token& stop) {
+    throw_if_asked("reading rows");
     TextRowDecoder decoder(plan_);
     Block block = pool_.take(plan_);
     size_t block_bytes = load_block_bytes(context_);
     size_t bytes = 0, unpaid_bytes = 0;
     uint64_t unpaid_rows = 0;
-    RowStream stream = reader.read(plan_.source, expressions_, partition.predicate);
-    while (stream.next()) {
+    RowStream stream =
+        of_table(plan_, [&] { return reader.read(plan_.source, expressions_, partition.predicate); });
+    while (of_table(plan_, [&] { return stream.next(); })) {
         append_row(decoder, stream, block);
         block.finish_row(partition.version, false);
+        read_->add();
         size_t row_bytes = 0;
         for (uint32_t i = 0; i < stream.columns(); ++i) row_bytes += stream.lengths()[i];
         bytes += row_bytes;
@@ -218,12 +225,14 @@ void LoadWorker::read_partition(const PartitionRecord& partition, SnapshotReader
         queue.set_budget(block_bytes);
         pool_.set_limit(pool_bytes(block_bytes));
     }
+    read_->tell();
     if (stop.stop_requested()) return;
     limit_.wait(unpaid_rows, unpaid_bytes, stop);
     queue.push({std::move(block), &partition, true}, bytes);
 }
 
 void LoadWorker::insert(Piece first, Queue& queue, const std::stop_token& stop) {
+    throw_if_asked("inserting rows");
     Insert insert;
     if (first.block.rows == 0) {  // the partition ends on the edge of a block, or is empty
         insert.add(first);
@@ -267,7 +276,11 @@ void LoadWorker::insert(Piece first, Queue& queue, const std::stop_token& stop) 
                                       "insert into " + request.database + "." + request.table);
     } catch (const Error& e) {
         if (e.disposition() == Disposition::kRetry) throw;
-        if (!is_altered(context_.destination, *context_.forms, plan_, form.get())) throw;
+        if (!is_altered(context_.destination, *context_.forms, plan_, form.get())) {
+            if (dynamic_cast<const ClickHouseRefusal*>(&e) == nullptr) throw;
+            require_open_service(context_.destination, e);
+            throw CannotLoad{refused_target_error(plan_, e)};
+        }
         throw Error(Disposition::kRetry, e.operation(), e.message(), e.hint());
     }
     acknowledge(insert);
@@ -278,6 +291,7 @@ void LoadWorker::acknowledge(const Insert& insert) {
         open_.rows += part.rows;
         open_.adjusted.add(part.adjusted);
         context_.progress->rows_loaded += part.rows;
+        read_->acknowledge(part.rows);
         if (!part.ends) continue;
         context_.catalog->finish_partition(context_.pipe_id, plan_.id, part.partition->index, open_.rows,
                                            open_.adjusted.records(plan_));

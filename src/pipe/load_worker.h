@@ -83,6 +83,8 @@ class LoadWorker {
     std::vector<const PartitionRecord*> again_;  ///< taken by an attempt that failed, the next one last
     std::vector<const PartitionRecord*> taken_;
 
+    std::optional<Progress::RowsRead> read_;  ///< of the attempt
+
     // The sending thread's.
     struct Finished {
         uint64_t rows = 0;

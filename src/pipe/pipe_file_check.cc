@@ -280,6 +280,8 @@ class Checker {
     /// What stored pipes may have had before these rules.
     void check_names() {
         if (has_control_characters(spec_.name)) problem("name", "must not hold control characters");
+        if (has_control_characters(spec_.target_database))
+            problem("destination.database", "must not hold control characters");
         for (std::string_view own : {"system", "information_schema", "INFORMATION_SCHEMA"}) {
             if (spec_.target_database != own) continue;
             problem("destination.database", "\"" + spec_.target_database + "\" is ClickHouse's own");
@@ -292,6 +294,8 @@ class Checker {
         }
         for (size_t i = 0; i < spec_.mappings.size(); ++i) {
             const std::string at = std::string(kMappings) + "[" + std::to_string(i) + "]";
+            if (has_control_characters(spec_.mappings[i].target_table))
+                problem(at + ".targetTable", "must not hold control characters");
             const size_t size = escaped_size(spec_.mappings[i].target_table);
             if (size > kMaxTableName || size + database > kMaxBothNames) {
                 problem(at + ".targetTable",
@@ -331,9 +335,6 @@ class Checker {
         }
         const std::string& host = spec_.source.host;
         bool socket = host.starts_with('/');
-        if (!socket && mysql->value("port", json()).is_null()) {
-            problem("source.mysql.port", "is required; allowed: 1 to 65535");
-        }
         if (socket) {
             if (host.size() > kMaxSocketPath) {
                 problem("source.mysql.host",

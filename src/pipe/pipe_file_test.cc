@@ -295,7 +295,6 @@ TEST(PipeFile, a_wrong_field_is_named_with_what_is_allowed) {
          "pipe: source.mysql.host: is not a host; allowed: a name, an address, or a socket's path"},
         {"/source/mysql/host", "/" + std::string(107, 'a'),
          "pipe: source.mysql.host: a socket's path has at most 107 bytes"},
-        {"/source/mysql/port", nullptr, "pipe: source.mysql.port: is required; allowed: 1 to 65535"},
         {"/source/mysql/port", 0, "pipe: source.mysql.port: 0 is out of range; allowed: 1 to 65535"},
         {"/source/mysql/port", 65536, "pipe: source.mysql.port: 65536 is out of range; allowed: 1 to 65535"},
         {"/source/mysql/port", -1, "pipe: source.mysql.port: -1 is out of range; allowed: 1 to 65535"},

@@ -11,6 +11,7 @@
 #include <spdlog/spdlog.h>
 
 #include "base/backoff.h"
+#include "base/log_scope.h"
 #include "destination/schema.h"
 #include "pipe/crash_point.h"
 #include "pipe/lifecycle_log.h"
@@ -71,7 +72,10 @@ class PipeRunner::Impl {
 
     void take_up() {
         crash_if_asked(life_.state());
-        thread_ = std::thread([this] { run(); });
+        thread_ = std::thread([this, name = stored_pipe(*environment_.catalog, pipe_id_).name] {
+            LogScope scope(name);
+            run();
+        });
     }
 
     void shutdown() {
@@ -237,6 +241,8 @@ class PipeRunner::Impl {
                 }
             } catch (const std::exception& e) {
                 fail(*turn, Error(Disposition::kFailPipe, "run the pipe", e.what()));
+            } catch (...) {
+                fail(*turn, Error(Disposition::kFailPipe, "run the pipe", "an exception of an unknown type"));
             }
         }
         worker_.stop_flows();
@@ -289,7 +295,8 @@ class PipeRunner::Impl {
         }
         try {
             life_.fire_in(turn.number, PipeEvent::kFail, e.what());
-        } catch (const Error& catalog) {  // it cannot take the transition now: the work will fail again
+        } catch (
+            const std::exception& catalog) {  // it cannot take the transition now: the work will fail again
             spdlog::error("{}", catalog.what());
             sleep_unless_stopped(work_.get_token(), milliseconds(1000));
         }
@@ -300,7 +307,7 @@ class PipeRunner::Impl {
     void try_to_fire(PipeEvent event, const std::string& reason) {
         try {
             life_.fire(event, reason);
-        } catch (const Error& e) {
+        } catch (const std::exception& e) {
             spdlog::error("{}", e.what());
         }
     }

@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include "base/backoff.h"
+#include "destination/clickhouse_errors.h"
 #include "destination/schema.h"
 #include "pipe/adjusted_counts.h"
 #include "pipe/block_writer.h"
@@ -144,8 +145,10 @@ class TableLoader {
     void plan() {
         std::vector<PartitionRecord> records;
         for (Partition& p : links_.with_planner(context_.spec.source, [&](MysqlConnection& connection) {
-                 return plan_partitions(connection, plan_.source, plan_.partition_column,
-                                        context_.spec.settings.snapshot_rows_per_partition);
+                 return of_table(plan_, [&] {
+                     return plan_partitions(connection, plan_.source, plan_.partition_column,
+                                            context_.spec.settings.snapshot_rows_per_partition);
+                 });
              })) {
             PartitionRecord record;
             record.index = p.index;
@@ -257,6 +260,7 @@ class TableLoader {
         uint32_t blocks = 0;
         uint64_t rows = 0, unpaid_rows = 0;
         AdjustedCounts adjusted;
+        Progress::RowsRead read(*context_.progress);
         size_t bytes = 0, paid_bytes = 0;
         Block block(target_.plan());
         TextRowDecoder decoder(target_.plan());
@@ -265,20 +269,30 @@ class TableLoader {
         auto flush = [&] {
             adjusted.add(block);
             const std::string own_token = token + std::to_string(blocks++);
-            insert_in_form(context_.destination, *context_.forms, plan_,
-                           [&](const TableForm* form) { writer.write(block, own_token, form); });
+            try {
+                insert_in_form(context_.destination, *context_.forms, plan_,
+                               [&](const TableForm* form) { writer.write(block, own_token, form); });
+            } catch (const ClickHouseRefusal& refusal) {
+                if (refusal.disposition() == Disposition::kRetry) throw;
+                require_open_service(context_.destination, refusal);
+                throw CannotLoad{refused_target_error(plan_, refusal)};
+            }
             rows += block.rows;
             context_.progress->rows_loaded += block.rows;
+            read.tell();
+            read.acknowledge(block.rows);
             block.clear();
             bytes = paid_bytes = 0;
             block_bytes = load_worker_bytes(context_);
         };
         try {
             std::stop_callback interrupt(stop, [&] { reader.interrupt(); });
-            RowStream stream = reader.read(plan_.source, expressions_, partition.predicate);
-            while (stream.next()) {
+            RowStream stream =
+                of_table(plan_, [&] { return reader.read(plan_.source, expressions_, partition.predicate); });
+            while (of_table(plan_, [&] { return stream.next(); })) {
                 append_row(decoder, stream, block);
                 block.finish_row(partition.version, false);
+                read.add();
                 for (uint32_t i = 0; i < stream.columns(); ++i) bytes += stream.lengths()[i];
                 if (limit_.limits() && ++unpaid_rows >= kRowsBetweenWaits) {
                     limit_.wait(unpaid_rows, bytes - paid_bytes, stop);

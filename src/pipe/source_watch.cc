@@ -1,9 +1,11 @@
 #include "pipe/source_watch.h"
 
 #include <chrono>
+#include <exception>
 #include <utility>
 
 #include "base/backoff.h"
+#include "pipe/threads.h"
 #include "source/replication_status.h"
 
 namespace penstock {
@@ -28,7 +30,7 @@ SourceWatch::SourceWatch(PipeContext& context, WaitingPlace& place, AlteredTable
       progress_(*context.progress),
       place_(place),
       dictionary_(context, altered),
-      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+      thread_(start_thread([this](const std::stop_token& stop) { run(stop); })) {}
 
 SourceWatch::~SourceWatch() {
     thread_.request_stop();
@@ -48,7 +50,7 @@ void SourceWatch::run(const std::stop_token& stop) {
             look_at_replication(*connection, info);
             look_at_end(*connection, info);
             dictionary_.look(*connection, info);
-        } catch (const Error&) {  // the stream finds out for itself, and says so
+        } catch (const std::exception&) {  // the stream finds out for itself, and says so
             connection.reset();
         }
         sleep_unless_stopped(stop, kBetweenLooks);

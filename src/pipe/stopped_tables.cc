@@ -1,6 +1,7 @@
 #include "pipe/stopped_tables.h"
 
 #include <algorithm>
+#include <functional>
 
 #include <spdlog/spdlog.h>
 
@@ -10,12 +11,21 @@
 namespace penstock {
 namespace {
 
-const TableRecord* last_stopped(const std::vector<TableRecord>& tables) {
-    const TableRecord* last = nullptr;
+constexpr size_t kShownReasons = 5;
+
+/// The reasons, the newest first.
+std::string reasons_of(const std::vector<TableRecord>& tables) {
+    std::vector<const TableRecord*> stopped;
     for (const TableRecord& table : tables) {
-        if (table.stopped() && (last == nullptr || table.stopped_from >= last->stopped_from)) last = &table;
+        if (table.stopped()) stopped.push_back(&table);
     }
-    return last;
+    std::ranges::stable_sort(stopped, std::greater(), &TableRecord::stopped_from);
+    std::string text;
+    for (size_t i = 0; i < std::min(stopped.size(), kShownReasons); ++i)
+        text += (i == 0 ? "" : "; ") + stopped[i]->stop_reason;
+    if (stopped.size() > kShownReasons)
+        text += "; and " + std::to_string(stopped.size() - kShownReasons) + " more";
+    return text;
 }
 
 size_t count_stopped(const std::vector<TableRecord>& tables) {
@@ -50,12 +60,16 @@ void stop_lost_targets(PipeContext& context) {
                       " is another table than the one that this pipe filled (dropped and made again, "
                       "exchanged or restored): the rows of before are missing";
         }
-        if (problem.empty()) return context.forms->take(plan, *target);
+        const auto refused = context.refused_targets.find(plan.id);
+        if (problem.empty() && refused == context.refused_targets.end())
+            return context.forms->take(plan, *target);
+        const std::string reason = problem.empty() ? refused_target_error(plan, refused->second).what()
+                                                   : unfit_target_error(plan, problem).what();
         context.lost_targets.insert(plan.id);
         const TableRecord& table = tables.at(plan.id);
         if (context.is_intake && table.load_state == LoadState::kLoaded) loaded_in_vain.push_back(plan.id);
         if (table.stopped()) return;
-        StoppedTable stop{.table_index = plan.id, .reason = unfit_target_error(plan, problem).what()};
+        StoppedTable stop{.table_index = plan.id, .reason = reason};
         if (checkpoint) stop.from_version = checkpoint->next_version;
         if (intent) stop.from_version = intent->last_version + 1;
         stops.push_back(std::move(stop));
@@ -111,11 +125,10 @@ void stop_half_inserted_tables(PipeContext& context, const Intent& intent) {
 }
 
 std::string stopped_text(const std::vector<TableRecord>& tables) {
-    const TableRecord* last = last_stopped(tables);
-    if (last == nullptr) return {};
     const size_t count = count_stopped(tables);
+    if (count == 0) return {};
     return std::to_string(count) + " of " + std::to_string(tables.size()) +
-           (count == 1 ? " tables is stopped: " : " tables are stopped; the last: ") + last->stop_reason;
+           (count == 1 ? " tables is stopped: " : " tables are stopped: ") + reasons_of(tables);
 }
 
 bool all_stopped(const std::vector<TableRecord>& tables) {
@@ -123,11 +136,10 @@ bool all_stopped(const std::vector<TableRecord>& tables) {
 }
 
 Error all_stopped_error(const std::vector<TableRecord>& tables) {
-    const TableRecord* last = last_stopped(tables);
-    return Error(Disposition::kFailPipe, "follow changes",
-                 (tables.size() == 1 ? "the pipe's only table is stopped: "
-                                     : "every table of the pipe is stopped; the last: ") +
-                     (last == nullptr ? std::string() : last->stop_reason));
+    return Error(
+        Disposition::kFailPipe, "follow changes",
+        (tables.size() == 1 ? "the pipe's only table is stopped: " : "every table of the pipe is stopped: ") +
+            reasons_of(tables));
 }
 
 Error incomplete_load_error(const std::vector<TableRecord>& tables) {

@@ -31,9 +31,9 @@ void stop_half_inserted_tables(PipeContext& context, const Intent& intent);
 std::string stopped_text(const std::vector<TableRecord>& tables);
 /// There are tables, and each is stopped.
 bool all_stopped(const std::vector<TableRecord>& tables);
-/// The error of a pipe whose tables are all stopped: kFailPipe, with the reason of the last one.
+/// The error of a pipe whose tables are all stopped: kFailPipe, with their reasons.
 Error all_stopped_error(const std::vector<TableRecord>& tables);
-/// The error of a pipe that only loads and has stopped tables: kFailPipe, with the reason of the last one.
+/// The error of a pipe that only loads and has stopped tables: kFailPipe, with their reasons.
 Error incomplete_load_error(const std::vector<TableRecord>& tables);
 
 }  // namespace penstock

@@ -75,6 +75,21 @@ void look_at_altered(ClickHouseClient& client, TargetForms& forms,
     }
 }
 
+void require_open_service(const ClickHouseEndpoint& destination, const Error& refusal) {
+    try {
+        ClickHouseClient(destination).query("SELECT 1");
+    } catch (const Error& e) {
+        if (e.disposition() == Disposition::kRetry) throw;
+        throw Error(refusal);
+    }
+}
+
+Error refused_target_error(const TablePlan& plan, const Error& refusal) {
+    return Error(Disposition::kFailPipe, refusal.operation(), refusal.message(),
+                 "Mend that, then resync the table")
+        .at_table(plan.source.qualified_name());
+}
+
 Error unfit_target_error(const TablePlan& plan, const std::string& problem) {
     return Error(Disposition::kFailPipe, "find the target", problem, "Resync the table, or remove it")
         .at_table(plan.source.qualified_name());

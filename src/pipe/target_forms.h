@@ -36,6 +36,10 @@ class TargetForms {
 
 /// Thrown where ClickHouse refuses rows because their target is not what it was: gone, or with a column that
 /// does not hold all of them. It concerns its table alone.
+/// ClickHouse has refused rows of one target, for good. Returns when that is the target's own trouble; throws
+/// where the service turns everything away.
+void require_open_service(const ClickHouseEndpoint& destination, const Error& refusal);
+
 struct UnfitTarget {
     Error why;
 };
@@ -57,7 +61,8 @@ void insert_in_form(const ClickHouseEndpoint& destination, TargetForms& forms, c
 void look_at_altered(ClickHouseClient& client, TargetForms& forms,
                      const std::vector<const TablePlan*>& plans);
 
-/// The reason for which the table of such a target is stopped.
+/// The reasons for which tables of such targets are stopped.
+Error refused_target_error(const TablePlan& plan, const Error& refusal);
 Error unfit_target_error(const TablePlan& plan, const std::string& problem);
 
 }  // namespace penstock

@@ -24,7 +24,12 @@ void run_in_threads(uint32_t count, const std::stop_token& stop,
     };
     {
         std::vector<std::jthread> others;
-        for (uint32_t i = 1; i < count; ++i) others.emplace_back(run, i);
+        try {
+            for (uint32_t i = 1; i < count; ++i) others.push_back(start_thread([&run, i] { run(i); }));
+        } catch (...) {  // no thread to be had
+            local.request_stop();
+            throw;
+        }
         if (count > 0) run(0);
     }
     if (first_error) std::rethrow_exception(first_error);

@@ -1,5 +1,6 @@
 #include "secrets/api_keys.h"
 
+#include <algorithm>
 #include <array>
 #include <mutex>
 #include <unordered_map>
@@ -68,6 +69,7 @@ class ApiKeys::Impl {
     ~Impl() { sodium_memzero(memory_key_.data(), memory_key_.size()); }
 
     Catalog& catalog() const { return catalog_; }
+    std::mutex& revocation() { return revocation_; }
 
     /// Of the secret together with the stored hash: it is worth nothing once another hash is stored.
     Fingerprint fingerprint(const ApiKeyRecord& record, std::string_view secret) const {
@@ -102,6 +104,7 @@ class ApiKeys::Impl {
   private:
     Catalog& catalog_;
     std::array<uint8_t, crypto_generichash_KEYBYTES> memory_key_{};
+    std::mutex revocation_;  // taken before mutex_
     mutable std::mutex mutex_;
     std::unordered_map<std::string, Fingerprint> verified_;  // guarded by mutex_; by key id
 };
@@ -129,12 +132,22 @@ std::vector<ApiKey> ApiKeys::list() const {
     return keys;
 }
 
-void ApiKeys::revoke(std::string_view id) {
-    if (!impl_->catalog().get_api_key(id)) {
+bool ApiKeys::revoke(std::string_view id) {
+    Catalog& catalog = impl_->catalog();
+    std::lock_guard one_at_a_time(impl_->revocation());  // two could each take the other for the last
+    const std::optional<ApiKeyRecord> record = catalog.get_api_key(id);
+    if (!record) {
         throw Error(Disposition::kUsage, "revoke the API key", "there is no key " + std::string(id));
     }
-    impl_->catalog().revoke_api_key(id);
+    const int64_t now = catalog.now();
+    const auto is_admin = [&](const ApiKeyRecord& key) {
+        return in_force(key, now) && role_of(key) == KeyRole::kAdmin;
+    };
+    const std::vector<ApiKeyRecord> keys = catalog.api_keys();
+    if (is_admin(*record) && std::ranges::count_if(keys, is_admin) == 1) return false;
+    catalog.revoke_api_key(id);
     impl_->forget(std::string(id));
+    return true;
 }
 
 std::optional<KeyRole> ApiKeys::verify(std::string_view id, std::string_view secret) {

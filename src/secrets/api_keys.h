@@ -44,8 +44,9 @@ class ApiKeys {
     /// Names need not be unique. Error(kUsage) when `expires_at` (0: never) has passed already.
     NewApiKey create(const std::string& name, KeyRole role, int64_t expires_at);
     std::vector<ApiKey> list() const;  ///< oldest first, the revoked and expired ones too
-    /// Error(kUsage) when there is none of that id. A key that is revoked already keeps its time.
-    void revoke(std::string_view id);
+    /// False, and nothing is done, when it is the last admin's key in force. Error(kUsage) when there is
+    /// none of that id. A key that is revoked already keeps its time.
+    bool revoke(std::string_view id);
 
     /// The key's role when id and secret are right and the key is in force; else nothing. Takes as long for
     /// an unknown id as for a wrong secret (one argon2, secrets/password_hash.h, for which it may have to

@@ -130,19 +130,45 @@ TEST_F(ApiKeysTest, requests_that_arrive_together_pay_once_or_at_most_for_each_t
 }
 
 TEST_F(ApiKeysTest, a_revoked_key_is_refused_at_once) {
+    keys_->create("another", KeyRole::kAdmin, 0);
     NewApiKey made = keys_->create("a", KeyRole::kAdmin, 0);
     ASSERT_TRUE(keys_->verify(made.key.id, made.secret));
     now_ += 7;
-    keys_->revoke(made.key.id);
+    EXPECT_TRUE(keys_->revoke(made.key.id));
     EXPECT_EQ(cost_of([&] { EXPECT_FALSE(keys_->verify(made.key.id, made.secret)); }), 0u);
     const int64_t revoked_at = now_;
     now_ += 7;
-    keys_->revoke(made.key.id);
-    EXPECT_EQ(keys_->list().at(0).revoked_at, revoked_at);
+    EXPECT_TRUE(keys_->revoke(made.key.id));
+    EXPECT_EQ(keys_->list().at(1).revoked_at, revoked_at);
     EXPECT_EQ(usage_error([&] { keys_->revoke("nobody"); }), "revoke the API key: there is no key nobody");
 }
 
+TEST_F(ApiKeysTest, of_all_admins_that_are_revoked_at_once_one_stays) {
+    for (int round = 0; round < 20; ++round) {
+        std::vector<std::string> ids;
+        for (const ApiKey& key : keys_->list())
+            if (key.revoked_at == 0) ids.push_back(key.id);
+        while (ids.size() < 4) ids.push_back(keys_->create("a", KeyRole::kAdmin, 0).key.id);
+        std::atomic<int> revoked{0};
+        {
+            std::vector<std::jthread> threads;
+            for (const std::string& id : ids) {
+                threads.emplace_back([&] { revoked += keys_->revoke(id) ? 1 : 0; });
+            }
+        }
+        EXPECT_EQ(revoked, 3);
+    }
+    keys_->create("reader", KeyRole::kReader, 0);
+    keys_->create("expires", KeyRole::kAdmin, now_ + 5);
+    now_ += 5;
+    for (const ApiKey& key : keys_->list()) {
+        const bool last = key.role == KeyRole::kAdmin && key.revoked_at == 0 && key.expires_at == 0;
+        EXPECT_EQ(keys_->revoke(key.id), !last) << key.name;
+    }
+}
+
 TEST_F(ApiKeysTest, a_key_that_another_process_revokes_is_refused_at_once) {
+    keys_->create("another", KeyRole::kAdmin, 0);
     NewApiKey made = keys_->create("a", KeyRole::kAdmin, 0);
     ASSERT_TRUE(keys_->verify(made.key.id, made.secret));
     Catalog other(directory_ + "/catalog.sqlite");

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
 #include <initializer_list>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -355,6 +357,29 @@ PipeEdit edited_pipe(const json& document, const json& patch, const json& facts)
     edit.changes_source = source_only(before) != source_only(edit.spec);
     edit.changes_work = work_only(before) != work_only(edit.spec);
     return edit;
+}
+
+std::string changed_fields(const json& before, const json& after) {
+    std::string fields;
+    const std::function<void(const std::string&, const json&, const json&)> add =
+        [&](const std::string& path, const json& a, const json& b) {
+            if (a == b) return;
+            const bool goes_in = (a.is_object() || a.is_null()) && (b.is_object() || b.is_null());
+            if (!goes_in) {
+                fields += (fields.empty() ? "" : ", ") + path;
+                return;
+            }
+            std::set<std::string> names;
+            for (const json* side : {&a, &b}) {
+                if (!side->is_object()) continue;
+                for (const auto& [name, value] : side->items()) names.insert(name);
+            }
+            for (const std::string& name : names)
+                add(path.empty() ? name : path + "." + name, member(a, name.c_str(), kNull),
+                    member(b, name.c_str(), kNull));
+        };
+    add("", before, after);
+    return fields;
 }
 
 std::string mapping_path(const std::vector<TableMapping>& mappings, const std::string& source_table,

@@ -57,6 +57,10 @@ struct PipeEdit {
 PipeEdit edited_pipe(const nlohmann::json& document, const nlohmann::json& patch,
                      const nlohmann::json& facts = nlohmann::json::object());
 
+/// The fields in which two documents differ, "name, source.mysql.settings.pullBatchSize"; lists are one
+/// field.
+std::string changed_fields(const nlohmann::json& before, const nlohmann::json& after);
+
 /// `source.mysql.tableMappings[2]`: the mapping of that source table ("shop.orders"), when it is the only
 /// one; else empty. `list` is the field's path.
 std::string mapping_path(const std::vector<TableMapping>& mappings, const std::string& source_table,

@@ -1,6 +1,7 @@
 #include "service/pipe_manager.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <mutex>
 #include <set>
@@ -43,6 +44,11 @@ constexpr const char* kStarted = "start asked for through the API";
 constexpr const char* kStopped = "stop asked for through the API";
 constexpr const char* kResynced = "resync asked for through the API";
 
+std::string by_key(const char* reason, const std::string& key_id) {
+    return key_id.empty() ? reason : reason + std::string(" by the key ") + key_id;
+}
+
+constexpr const char* kPassword = "source.mysql.credentials.password";
 constexpr const char* kMappings = "source.mysql.tableMappings";
 constexpr const char* kAddedMappings = "source.mysql.tableMappingsToAdd";
 
@@ -113,7 +119,7 @@ class PipeManager::Impl {
         }
     }
 
-    json create(const std::string& service_id, const json& body) {
+    json create(const std::string& service_id, const json& body, const std::string& by) {
         PipeSpec spec = checked_pipe_body(body);
         require_free_name(catalog_, spec.name, "");
         require_free_targets(catalog_, services_, service_id, "", spec.target_database, spec.mappings,
@@ -126,7 +132,7 @@ class PipeManager::Impl {
         record.name = spec.name;
         record.spec_json = stored_document(body, spec).dump();
         record.state = state_name(PipeState::kProvisioning);
-        record.state_reason = kCreated;
+        record.state_reason = by_key(kCreated, by);
         record.service_id = service_id;
         record.sealed_password = master_key_.seal(spec.source.password, pipe_password_context(record.id));
         {
@@ -137,11 +143,21 @@ class PipeManager::Impl {
             require_free_server_id(catalog_, "", spec.source);
             services_.while_there(service_id, [&] { catalog_.create_pipe(record); });
         }
-        std::shared_ptr<Entry> entry = make_entry(record);
-        entry->runner->take_up();
-        {
-            std::lock_guard lock(mutex_);
-            entries_[record.id] = entry;
+        try {
+            const std::shared_ptr<Entry> entry = make_entry(record);
+            std::lock_guard command(entry->command);
+            {
+                std::lock_guard lock(mutex_);
+                entries_[record.id] = entry;
+            }
+            entry->runner->take_up();
+        } catch (...) {  // whoever asked is told so, and may ask again
+            {
+                std::lock_guard lock(mutex_);
+                entries_.erase(record.id);
+            }
+            catalog_.delete_pipe(record.id);
+            throw;
         }
         return with_found(shown_pipe(stored(record.id)), warnings);
     }
@@ -159,7 +175,8 @@ class PipeManager::Impl {
         return shown_pipe(find_record(service_id, pipe_id));
     }
 
-    json patch(const std::string& service_id, const std::string& pipe_id, const json& body) {
+    json patch(const std::string& service_id, const std::string& pipe_id, const json& body,
+               const std::string& by) {
         Command command(*this, service_id, pipe_id);
         const PipeRecord record = stored(pipe_id);
         const json document = json::parse(record.spec_json);
@@ -212,7 +229,10 @@ class PipeManager::Impl {
         if (edit.changes_work || new_password) {
             std::optional<std::string> password;
             if (new_password) password = edit.password;
-            as_asked([&] { command->runner->edit(change, password, with_warnings(kEdited, warnings)); });
+            std::string fields = changed_fields(document, edit.document);
+            if (new_password) fields += (fields.empty() ? "" : ", ") + std::string(kPassword);
+            const std::string reason = by_key(kEdited, by) + ": " + fields;
+            as_asked([&] { command->runner->edit(change, password, with_warnings(reason, warnings)); });
         } else {
             catalog_.change_pipe(pipe_id, change);
         }
@@ -220,16 +240,16 @@ class PipeManager::Impl {
     }
 
     json command(const std::string& service_id, const std::string& pipe_id, PipeCommand what,
-                 const std::vector<std::string>& target_tables) {
+                 const std::vector<std::string>& target_tables, const std::string& by) {
         Command command(*this, service_id, pipe_id);
         as_asked([&] {
             switch (what) {
                 case PipeCommand::kStart:
-                    return command->runner->start(kStarted);
+                    return command->runner->start(by_key(kStarted, by));
                 case PipeCommand::kStop:
-                    return command->runner->stop(kStopped);
+                    return command->runner->stop(by_key(kStopped, by));
                 case PipeCommand::kResync:
-                    return command->runner->resync(target_tables, kResynced);
+                    return command->runner->resync(target_tables, by_key(kResynced, by));
             }
         });
         return shown_pipe(stored(pipe_id));
@@ -252,7 +272,12 @@ class PipeManager::Impl {
         entries_.erase(pipe_id);
     }
 
-    json edit_service(const std::string& service_id, const json& body) {
+    json create_service(const json& body) {
+        const std::vector<std::string> warnings = require_open_to_pipes(services_.new_endpoint(body));
+        return with_found(services_.create(body), warnings);
+    }
+
+    json edit_service(const std::string& service_id, const json& body, const std::string& by) {
         services_.require(service_id);
         if (!services_.changes(service_id, body)) return services_.get(service_id);
         const auto require_place = [&] {
@@ -262,7 +287,11 @@ class PipeManager::Impl {
         };
         require_place();
         std::vector<std::string> warnings;
-        if (catalog_.count_pipes(service_id) > 0) warnings = require_open_to_pipes(service_id, body);
+        const auto is_given = [&](const char* field) {
+            return body.contains(field) && !body[field].is_null();
+        };
+        if (std::ranges::any_of(std::array{"url", "user", "password", "caCertificate"}, is_given))
+            warnings = require_open_to_pipes(services_.edited_endpoint(service_id, body));
         json shown;
         {
             std::lock_guard registration(registration_);
@@ -283,7 +312,8 @@ class PipeManager::Impl {
                 if (is_at_rest(state) || state == PipeState::kPausing) continue;  // it asks when it starts
                 PipeChange change;
                 change.spec_json = stored(id).spec_json;
-                command->runner->edit(change, std::nullopt, with_warnings(kServiceEdited, warnings));
+                command->runner->edit(change, std::nullopt,
+                                      with_warnings(by_key(kServiceEdited, by), warnings));
             } catch (const Error& e) {
                 if (is_of_catalog(e)) throw;
                 spdlog::info("{}", e.what());  // it went, or came to rest, meanwhile
@@ -374,14 +404,16 @@ class PipeManager::Impl {
         });
     }
 
-    json events(const std::string& service_id, const std::string& pipe_id) const {
-        return view(service_id, pipe_id,
-                    [&](const PipeRecord&, const PipeRunner&) { return shown_events(catalog_, pipe_id); });
+    json events(const std::string& service_id, const std::string& pipe_id, uint64_t limit,
+                uint64_t before) const {
+        return view(service_id, pipe_id, [&](const PipeRecord&, const PipeRunner&) {
+            return shown_events(catalog_, pipe_id, limit, before);
+        });
     }
 
     json progress(const std::string& service_id, const std::string& pipe_id) const {
         return view(service_id, pipe_id, [&](const PipeRecord& record, const PipeRunner& runner) {
-            return shown_progress(catalog_, record, runner, catalog_.now());
+            return shown_progress(catalog_, record, runner);
         });
     }
 
@@ -514,10 +546,10 @@ class PipeManager::Impl {
 
     /// A ClickHouse that turns the service away would fail all its pipes. One that does not answer now is
     /// waited for: a warning.
-    std::vector<std::string> require_open_to_pipes(const std::string& service_id, const json& body) const {
+    static std::vector<std::string> require_open_to_pipes(const ClickHouseEndpoint& endpoint) {
         std::vector<std::string> warnings;
         as_asked([&] {
-            ClickHouseClient client(services_.edited_endpoint(service_id, body));
+            ClickHouseClient client(endpoint);
             try {
                 read_destination_info(client);
             } catch (const Error& e) {
@@ -566,8 +598,8 @@ PipeManager::PipeManager(Catalog& catalog, const MasterKey& master_key, Services
     : impl_(std::make_unique<Impl>(catalog, master_key, services, compression)) {}
 PipeManager::~PipeManager() = default;
 
-json PipeManager::create(const std::string& service_id, const json& body) {
-    return impl_->create(service_id, body);
+json PipeManager::create(const std::string& service_id, const json& body, const std::string& by) {
+    return impl_->create(service_id, body, by);
 }
 std::vector<json> PipeManager::list(const std::string& service_id) const {
     return impl_->list(service_id);
@@ -575,18 +607,22 @@ std::vector<json> PipeManager::list(const std::string& service_id) const {
 json PipeManager::get(const std::string& service_id, const std::string& pipe_id) const {
     return impl_->get(service_id, pipe_id);
 }
-json PipeManager::patch(const std::string& service_id, const std::string& pipe_id, const json& body) {
-    return impl_->patch(service_id, pipe_id, body);
+json PipeManager::patch(const std::string& service_id, const std::string& pipe_id, const json& body,
+                        const std::string& by) {
+    return impl_->patch(service_id, pipe_id, body, by);
 }
 json PipeManager::command(const std::string& service_id, const std::string& pipe_id, PipeCommand command,
-                          const std::vector<std::string>& target_tables) {
-    return impl_->command(service_id, pipe_id, command, target_tables);
+                          const std::vector<std::string>& target_tables, const std::string& by) {
+    return impl_->command(service_id, pipe_id, command, target_tables, by);
 }
 void PipeManager::remove(const std::string& service_id, const std::string& pipe_id) {
     impl_->remove(service_id, pipe_id);
 }
-json PipeManager::edit_service(const std::string& service_id, const json& body) {
-    return impl_->edit_service(service_id, body);
+json PipeManager::create_service(const json& body) {
+    return impl_->create_service(body);
+}
+json PipeManager::edit_service(const std::string& service_id, const json& body, const std::string& by) {
+    return impl_->edit_service(service_id, body, by);
 }
 json PipeManager::settings(const std::string& service_id, const std::string& pipe_id) const {
     return impl_->settings(service_id, pipe_id);
@@ -613,8 +649,9 @@ json PipeManager::partitions(const std::string& service_id, const std::string& p
 json PipeManager::batches(const std::string& service_id, const std::string& pipe_id, uint64_t limit) const {
     return impl_->batches(service_id, pipe_id, limit);
 }
-json PipeManager::events(const std::string& service_id, const std::string& pipe_id) const {
-    return impl_->events(service_id, pipe_id);
+json PipeManager::events(const std::string& service_id, const std::string& pipe_id, uint64_t limit,
+                         uint64_t before) const {
+    return impl_->events(service_id, pipe_id, limit, before);
 }
 json PipeManager::progress(const std::string& service_id, const std::string& pipe_id) const {
     return impl_->progress(service_id, pipe_id);

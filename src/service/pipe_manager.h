@@ -39,22 +39,29 @@ class PipeManager {
     /// Ends all pipes' work without a transition: the next manager takes them up again where they are.
     ~PipeManager();
 
+    // `by`: the id of the API key that asks, which the pipe's events name; empty: none.
+
     /// A pipe as the API shows it (schema ClickPipe), without credentials.
-    json create(const std::string& service_id, const json& body);  ///< ClickPipePostRequest
+    json create(const std::string& service_id, const json& body,
+                const std::string& by = {});  ///< ClickPipePostRequest
     std::vector<json> list(const std::string& service_id) const;
     json get(const std::string& service_id, const std::string& pipe_id) const;
     /// ClickPipePatchRequest; null fields change nothing. A paused pipe goes on afterwards, unless only its
     /// name or fields that MySQL pipes do not use were given.
     /// Nothing given that differs from what is in force: nothing happens. Refused (kBadRequest) on Completed.
-    json patch(const std::string& service_id, const std::string& pipe_id, const json& body);
+    json patch(const std::string& service_id, const std::string& pipe_id, const json& body,
+               const std::string& by = {});
     /// kResync: `target_tables` (our extension) limits it; empty: all tables.
     json command(const std::string& service_id, const std::string& pipe_id, PipeCommand command,
-                 const std::vector<std::string>& target_tables = {});
+                 const std::vector<std::string>& target_tables = {}, const std::string& by = {});
     /// Stops it and forgets it; target tables stay.
     void remove(const std::string& service_id, const std::string& pipe_id);
 
+    /// Services::create(). A ClickHouse that turns the service away is RequestError(kBadRequest), one that
+    /// does not answer now a warning.
+    json create_service(const json& body);
     /// Services::edit(), then the pipes of the service that are at work go on with what is new.
-    json edit_service(const std::string& service_id, const json& body);
+    json edit_service(const std::string& service_id, const json& body, const std::string& by = {});
 
     json settings(const std::string& service_id, const std::string& pipe_id) const;  ///< ClickPipeSettings
     json put_settings(const std::string& service_id, const std::string& pipe_id, const json& body);
@@ -69,7 +76,8 @@ class PipeManager {
     json partitions(const std::string& service_id, const std::string& pipe_id,
                     const std::string& target_table) const;  ///< empty: of all tables
     json batches(const std::string& service_id, const std::string& pipe_id, uint64_t limit) const;
-    json events(const std::string& service_id, const std::string& pipe_id) const;
+    json events(const std::string& service_id, const std::string& pipe_id, uint64_t limit = 1000,
+                uint64_t before = UINT64_MAX) const;  ///< as Catalog::transitions
     /// Progress counters, trouble and lag of the pipe now.
     json progress(const std::string& service_id, const std::string& pipe_id) const;
 

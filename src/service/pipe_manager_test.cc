@@ -116,7 +116,7 @@ TEST_P(PipeManagerTest, WhatIsRefusedLeavesNothing) {
                   target() + "\"");
     EXPECT_EQ(services_->place(moved), "localhost:9");
     directory_.catalog().delete_pipe(there_already.id);
-    manager_->edit_service(moved, {{"url", url}});
+    manager_->edit_service(moved, {{"url", url}, {"user", there.user}, {"password", there.password}});
     EXPECT_EQ(services_->place(moved), services_->place(service_));
     json elsewhere = body("shop2", json::array({mapping("orders", "orders")}));
     elsewhere["destination"]["database"] = target() + "_2";  // then it is another table
@@ -220,9 +220,12 @@ TEST_P(PipeManagerTest, FromCreationToDeletion) {
     EXPECT_EQ(manager_->partitions(service_, id, "visits").size(), 1u);
     EXPECT_EQ(refused([&] { manager_->partitions(service_, id, "nope"); }).refusal(), Refusal::kBadRequest);
     json events = manager_->events(service_, id);
-    ASSERT_EQ(events.size(), 3u);
-    EXPECT_EQ(events[0]["from"], "Provisioning");
-    EXPECT_EQ(events[2]["to"], "Running");
+    ASSERT_EQ(events.size(), 4u);
+    EXPECT_EQ(events[0]["from"], "");
+    EXPECT_EQ(events[0]["to"], "Provisioning");
+    EXPECT_EQ(events[0]["reason"], "created through the API");
+    EXPECT_EQ(events[3]["to"], "Running");
+    EXPECT_EQ(manager_->events(service_, id, 1, 3), json::array({events[1]}));
     sql("INSERT INTO orders (id, note) VALUES (3, 'three')");
     ASSERT_TRUE(wait_for([&] { return !manager_->batches(service_, id, 10).empty(); }));
     EXPECT_EQ(manager_->batches(service_, id, 10)[0]["inserted"], 1);

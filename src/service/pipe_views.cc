@@ -37,24 +37,6 @@ void add_partitions(json& list, const Catalog& catalog, const std::string& id, u
     }
 }
 
-/// How long the newest change took from its commit at the source to ClickHouse; with trouble, how long ago
-/// that commit was. A source that is a replica tells how late it is itself, and that is the least. Nothing
-/// where no commit was seen yet or the pipe does not follow the log.
-std::optional<double> lag_seconds(const PipeRunner& runner, const std::vector<BatchRecord>& newest,
-                                  int64_t now) {
-    const Progress& progress = runner.progress();
-    const PipeState state = progress.state;
-    if (state != PipeState::kRunning && state != PipeState::kDegraded) return std::nullopt;
-    const int64_t of_source = progress.source_lag_seconds;
-    std::optional<double> lag;
-    if (of_source >= 0) lag = static_cast<double>(of_source);
-    const uint32_t commit = progress.last_commit_time;
-    const bool trouble = !progress.trouble().empty() || !progress.source_trouble().empty();
-    if (commit == 0 || (!trouble && newest.empty())) return lag;
-    const int64_t arrived = trouble ? now : newest.front().finished_at;
-    return std::max(lag.value_or(0), static_cast<double>(arrived - int64_t{commit} * 1000) / 1000);
-}
-
 }  // namespace
 
 json shown_tables(const std::vector<TableStatus>& tables) {
@@ -117,9 +99,9 @@ json shown_batches(const Catalog& catalog, const std::string& pipe_id, uint64_t 
     return list;
 }
 
-json shown_events(const Catalog& catalog, const std::string& pipe_id) {
+json shown_events(const Catalog& catalog, const std::string& pipe_id, uint64_t limit, uint64_t before) {
     json list = json::array();
-    for (const Transition& transition : catalog.transitions(pipe_id)) {
+    for (const Transition& transition : catalog.transitions(pipe_id, limit, before)) {
         list.push_back({{"number", transition.number},
                         {"time", iso_time(transition.time)},
                         {"from", transition.from},
@@ -129,14 +111,17 @@ json shown_events(const Catalog& catalog, const std::string& pipe_id) {
     return list;
 }
 
-json shown_progress(const Catalog& catalog, const PipeRecord& record, const PipeRunner& runner, int64_t now) {
+json shown_progress(const Catalog& catalog, const PipeRecord& record, const PipeRunner& runner) {
     const Progress& progress = runner.progress();
     const std::string trouble = progress.any_trouble();
     const std::optional<Checkpoint> checkpoint = catalog.checkpoint(record.id);
-    const std::optional<double> lag = lag_seconds(runner, catalog.batches(record.id, 1), now);
+    const PipeState state = progress.state;
+    std::optional<double> lag;
+    if (state == PipeState::kRunning || state == PipeState::kDegraded) lag = progress.lag_seconds();
     json shown = {{"state", record.state},
                   {"reason", record.state_reason},
                   {"trouble", nullptr},
+                  {"rowsRead", progress.rows_read()},
                   {"rowsLoaded", progress.rows_loaded.load()},
                   {"rowsEstimated", progress.rows_estimated.load()},
                   {"secondsLeft", nullptr},

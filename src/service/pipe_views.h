@@ -24,12 +24,11 @@ nlohmann::json shown_partitions(const Catalog& catalog, const std::string& pipe_
 /// Newest first.
 nlohmann::json shown_batches(const Catalog& catalog, const std::string& pipe_id, uint64_t limit);
 
-/// Oldest first.
-nlohmann::json shown_events(const Catalog& catalog, const std::string& pipe_id);
+/// As Catalog::transitions.
+nlohmann::json shown_events(const Catalog& catalog, const std::string& pipe_id, uint64_t limit,
+                            uint64_t before);
 
-/// `now`: ms since 1970-01-01 UTC.
-nlohmann::json shown_progress(const Catalog& catalog, const PipeRecord& record, const PipeRunner& runner,
-                              int64_t now);
+nlohmann::json shown_progress(const Catalog& catalog, const PipeRecord& record, const PipeRunner& runner);
 
 nlohmann::json shown_check(const std::vector<Prerequisite>& items);
 

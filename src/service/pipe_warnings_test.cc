@@ -36,7 +36,7 @@ TEST_P(PipeWarningsTest, WhatItsChecksWarnOfIsAnsweredAndStays) {
                  ".orders: found partitionKey names column size, which no index begins with, needed an index "
                  "that begins with it: without one the table is read in one pass, not in parts");
     ASSERT_TRUE(wait_for_state(id, "Running"));
-    EXPECT_EQ(manager_->events(service_, id)[0]["reason"],
+    EXPECT_EQ(manager_->events(service_, id)[1]["reason"],
               "source and destination are reached and ready; warning: " + flavour + "; warning: " + key);
     EXPECT_EQ(manager_->partitions(service_, id, "orders")[0]["predicate"], "");
     EXPECT_FALSE(manager_->get(service_, id).contains("warnings"));
@@ -53,7 +53,7 @@ TEST_P(PipeWarningsTest, WhatItsChecksWarnOfIsAnsweredAndStays) {
     EXPECT_TRUE(
         added["warnings"][1].get<std::string>().starts_with("engine of " + database_ + ".old: found MyISAM"));
     EXPECT_TRUE(has_event(service_, id,
-                          "edited through the API; warning: " + flavour +
+                          "edited through the API: source.mysql.tableMappings; warning: " + flavour +
                               "; warning: " + added["warnings"][1].get<std::string>()));
     ASSERT_TRUE(wait_for_state(id, "Running"));
     // All of it once, though the source and the added table are both looked at.

@@ -121,12 +121,8 @@ class Services::Impl {
     }
 
     json create(const json& body) {
-        Service service;
-        service.id = make_uuid();
-        service.origin = kOriginApi;
-        apply(body, service.settings);
         std::lock_guard lock(mutex_);
-        require_free_name(service);
+        Service service = made(body);
         store(service);
         return show(services_[service.id] = std::move(service));
     }
@@ -147,6 +143,11 @@ class Services::Impl {
         Service service = edited(id, body);
         store(service);
         return show(services_[id] = std::move(service));
+    }
+
+    ClickHouseEndpoint new_endpoint(const json& body) const {
+        std::lock_guard lock(mutex_);
+        return endpoint_of(made(body).settings);
     }
 
     ClickHouseEndpoint edited_endpoint(const std::string& id, const json& body) const {
@@ -229,6 +230,16 @@ class Services::Impl {
             settings.ca_certificate.find("-----BEGIN CERTIFICATE-----") == std::string::npos) {
             refuse("caCertificate: is not a certificate in PEM text");
         }
+    }
+
+    /// With mutex_ held: the service as create() makes it.
+    Service made(const json& body) const {
+        Service service;
+        service.id = make_uuid();
+        service.origin = kOriginApi;
+        apply(body, service.settings);
+        require_free_name(service);
+        return service;
     }
 
     /// With mutex_ held: the service as edit() makes it.
@@ -447,6 +458,9 @@ bool Services::changes(const std::string& service_id, const json& body) const {
 }
 json Services::edit(const std::string& service_id, const json& body) {
     return impl_->edit(service_id, body);
+}
+ClickHouseEndpoint Services::new_endpoint(const json& body) const {
+    return impl_->new_endpoint(body);
 }
 ClickHouseEndpoint Services::edited_endpoint(const std::string& service_id, const json& body) const {
     return impl_->edited_endpoint(service_id, body);

@@ -63,6 +63,8 @@ class Services {
     /// Fields of create() that change; only origin "api" (kConflict). Pipes take it up when their work next
     /// begins: see PipeManager::edit_service. The cluster is of tables made from then on.
     json edit(const std::string& service_id, const json& body);
+    /// Where the service is that create() would make; throws as that does, makes nothing.
+    ClickHouseEndpoint new_endpoint(const json& body) const;
     /// Where the service is after edit(); throws as that does, changes nothing.
     ClickHouseEndpoint edited_endpoint(const std::string& service_id, const json& body) const;
     void remove(const std::string& service_id);         ///< only origin "api", only without pipes (kConflict)

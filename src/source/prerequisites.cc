@@ -491,15 +491,16 @@ class SourceCheck {
         const bool usable = !schema.key.empty() && left_out.empty();
         if (found.empty()) found = "no primary key and no NOT NULL unique key";
         if (!left_out.empty()) found += " (but " + left_out + " is excluded)";
-        require("key of " + schema.qualified_name(), usable || chosen || keyless_engine, found,
-                left_out.empty() ? "a primary key or a NOT NULL unique key; or a sorting key or the "
-                                   "MergeTree engine in the mapping"
-                                 : "a key that excludedColumns leaves whole; or a sorting key or the "
-                                   "MergeTree engine in the mapping",
-                left_out.empty()
-                    ? "ALTER TABLE " + quote_table(schema.database, schema.name) +
-                          " ADD COLUMN penstock_id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY"
-                    : "");
+        require(
+            "key of " + schema.qualified_name(), usable || chosen || keyless_engine, found,
+            std::string(left_out.empty() ? "a primary key or a NOT NULL unique key"
+                                         : "a key that excludedColumns leaves whole") +
+                "; or, the simplest, tableEngine: MergeTree in its mapping (every change becomes a row of "
+                "its own); or useCustomSortingKey: true with sortingKeys: [columns that tell rows apart]",
+            left_out.empty()
+                ? "ALTER TABLE " + quote_table(schema.database, schema.name) +
+                      " ADD COLUMN penstock_id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY"
+                : "");
     }
 
     const SourceEndpoint& endpoint_;

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include <sys/types.h>
+
 #include "support/servers.h"
 #include "support/subprocess.h"
 
@@ -32,6 +34,9 @@ class OwnServer {
     void save() { run("save"); }
     /// Ends it, puts the copy in the place of its data, and starts it again.
     void restore() { run("restore"); }
+
+    /// Of the server's process.
+    pid_t pid() const { return std::stoi(variable("PID")); }
 
     /// The endpoint of the shared server with this one's port and password.
     SourceEndpoint endpoint() const {
