@@ -149,8 +149,12 @@ TEST_P(DestinationPutBack, AnInsertThatTheServerDiesUnderIsSentAgain) {
                    "SELECT count() FROM system.processes WHERE query_kind = 'Insert' AND query LIKE "
                    "'%appended%'") != "0";
     };
-    for (int i = 0; i < 6000 && !is_inserting(); ++i) ::usleep(10'000);  // between two looks
-    ASSERT_TRUE(is_inserting()) << pipe_->log();
+    bool seen = false;
+    for (int i = 0; i < 6000 && !seen; ++i) {
+        seen = is_inserting();
+        if (!seen) ::usleep(10'000);  // between two looks
+    }
+    ASSERT_TRUE(seen) << pipe_->log();
     clickhouse_.kill();
     clickhouse_.start();
     change();
