@@ -4,6 +4,7 @@
 
 #include "batch/change_batcher_table.h"
 #include "decode/column_definition.h"
+#include "model/storage_engine.h"
 
 namespace penstock {
 namespace {
@@ -39,8 +40,7 @@ void ChangeBatcher::stop_reached(const QueryEvent& event) {
         if (passes_over(*table)) continue;
         if (event.updated_databases && !is_listed(table->mapped.plan->source.database)) continue;
         // What it did to such a table is taken back with its group; to one of another engine it stays.
-        const std::string& engine = table->mapped.plan->source.storage_engine;
-        const bool transactional = engine == "InnoDB" || engine == "ROCKSDB";
+        const bool transactional = is_transactional(table->mapped.plan->source.storage_engine);
         if (transactional && is_undone()) continue;
         const char* what = event.updated_databases ? "a change in the table's database"
                                                    : "what may be a change of the table";

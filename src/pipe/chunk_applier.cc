@@ -165,15 +165,11 @@ void ChunkApplier::write(BlockWriter& writer, Block& block, std::string token) {
             writer.write(block, token, form, [&] { return may_go_on(*block.plan); });
         });
     } catch (const UnfitTarget& target) {
-        throw_for_next_attempt(target.why);
-    } catch (const ClickHouseRefusal& refusal) {
-        if (refusal.disposition() == Disposition::kRetry) throw;
-        require_open_service(context_.destination, refusal);
-        {
+        if (target.refused) {
             std::lock_guard lock(refused_mutex_);
-            context_.refused_targets.emplace(block.plan->id, refusal);
+            context_.refused_targets.emplace(block.plan->id, target.why.what());
         }
-        throw_for_next_attempt(refusal);
+        throw_for_next_attempt(target.why);
     }
     crash_after_block_if_asked();
 }

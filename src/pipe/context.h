@@ -10,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
 #include "catalog/catalog.h"
 #include "destination/clickhouse_client.h"
 #include "encode/compress.h"
@@ -34,9 +33,9 @@ struct PipeContext {
     ServerInfo source_info;
     std::vector<TablePlan> plans;     ///< by TablePlan::id
     std::set<uint32_t> lost_targets;  ///< by TablePlan::id: stopped, what is open for them goes nowhere
-    /// By TablePlan::id: what ClickHouse answered where it refused a block of such a target. The next attempt
-    /// stops their tables (stop_lost_targets).
-    std::map<uint32_t, Error> refused_targets;
+    /// By TablePlan::id: why ClickHouse refuses the blocks of such targets (UnfitTarget::refused). The next
+    /// attempt stops their tables (stop_lost_targets).
+    std::map<uint32_t, std::string> refused_targets;
     bool has_ledger = false;    ///< the destination has one: set by reconcile_destination, as the next
     uint64_t ledger_epoch = 0;  ///< ours in it
     /// Servers of the destination that reconcile_destination has asked, and TargetStates::life of each.

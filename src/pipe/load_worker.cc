@@ -8,7 +8,6 @@
 
 #include <spdlog/spdlog.h>
 
-#include "destination/clickhouse_errors.h"
 #include "encode/native.h"
 #include "pipe/crash_point.h"
 #include "pipe/seen_log.h"
@@ -276,11 +275,7 @@ void LoadWorker::insert(Piece first, Queue& queue, const std::stop_token& stop) 
                                       "insert into " + request.database + "." + request.table);
     } catch (const Error& e) {
         if (e.disposition() == Disposition::kRetry) throw;
-        if (!is_altered(context_.destination, *context_.forms, plan_, form.get())) {
-            if (dynamic_cast<const ClickHouseRefusal*>(&e) == nullptr) throw;
-            require_open_service(context_.destination, e);
-            throw CannotLoad{refused_target_error(plan_, e)};
-        }
+        require_altered(context_.destination, *context_.forms, plan_, form.get());
         throw Error(Disposition::kRetry, e.operation(), e.message(), e.hint());
     }
     acknowledge(insert);

@@ -8,7 +8,6 @@
 #include <spdlog/spdlog.h>
 
 #include "base/backoff.h"
-#include "destination/clickhouse_errors.h"
 #include "destination/schema.h"
 #include "pipe/adjusted_counts.h"
 #include "pipe/block_writer.h"
@@ -269,14 +268,8 @@ class TableLoader {
         auto flush = [&] {
             adjusted.add(block);
             const std::string own_token = token + std::to_string(blocks++);
-            try {
-                insert_in_form(context_.destination, *context_.forms, plan_,
-                               [&](const TableForm* form) { writer.write(block, own_token, form); });
-            } catch (const ClickHouseRefusal& refusal) {
-                if (refusal.disposition() == Disposition::kRetry) throw;
-                require_open_service(context_.destination, refusal);
-                throw CannotLoad{refused_target_error(plan_, refusal)};
-            }
+            insert_in_form(context_.destination, *context_.forms, plan_,
+                           [&](const TableForm* form) { writer.write(block, own_token, form); });
             rows += block.rows;
             context_.progress->rows_loaded += block.rows;
             read.tell();

@@ -28,6 +28,13 @@ std::string reasons_of(const std::vector<TableRecord>& tables) {
     return text;
 }
 
+/// Above all that may be inserted already; 0 before a checkpoint.
+uint64_t first_free_version(const Catalog& catalog, const std::string& pipe_id) {
+    if (const std::optional<Intent> intent = catalog.intent(pipe_id)) return intent->last_version + 1;
+    const std::optional<Checkpoint> checkpoint = catalog.checkpoint(pipe_id);
+    return checkpoint ? checkpoint->next_version : 0;
+}
+
 size_t count_stopped(const std::vector<TableRecord>& tables) {
     return static_cast<size_t>(
         std::count_if(tables.begin(), tables.end(), [](const TableRecord& t) { return t.stopped(); }));
@@ -44,8 +51,7 @@ void stop_tables(PipeContext& context, const std::vector<StoppedTable>& stops) {
 
 void stop_lost_targets(PipeContext& context) {
     const Catalog& catalog = *context.catalog;
-    const std::optional<Checkpoint> checkpoint = catalog.checkpoint(context.pipe_id);
-    const std::optional<Intent> intent = catalog.intent(context.pipe_id);
+    const uint64_t free_version = first_free_version(catalog, context.pipe_id);
     const std::vector<TableRecord> tables = catalog.tables(context.pipe_id);
     ClickHouseClient client(context.destination);
     std::vector<StoppedTable> stops;
@@ -63,16 +69,13 @@ void stop_lost_targets(PipeContext& context) {
         const auto refused = context.refused_targets.find(plan.id);
         if (problem.empty() && refused == context.refused_targets.end())
             return context.forms->take(plan, *target);
-        const std::string reason = problem.empty() ? refused_target_error(plan, refused->second).what()
-                                                   : unfit_target_error(plan, problem).what();
+        const std::string reason =
+            problem.empty() ? refused->second : unfit_target_error(plan, problem).what();
         context.lost_targets.insert(plan.id);
         const TableRecord& table = tables.at(plan.id);
         if (context.is_intake && table.load_state == LoadState::kLoaded) loaded_in_vain.push_back(plan.id);
         if (table.stopped()) return;
-        StoppedTable stop{.table_index = plan.id, .reason = reason};
-        if (checkpoint) stop.from_version = checkpoint->next_version;
-        if (intent) stop.from_version = intent->last_version + 1;
-        stops.push_back(std::move(stop));
+        stops.push_back({.table_index = plan.id, .reason = reason, .from_version = free_version});
     });
     // As if its load had met the trouble: the target of before, if any, stays in its place.
     for (const uint32_t table : loaded_in_vain) context.catalog->reset_load(context.pipe_id, table);
@@ -81,8 +84,7 @@ void stop_lost_targets(PipeContext& context) {
 
 void stop_altered_tables(PipeContext& context, const std::map<uint32_t, std::string>& altered) {
     const Catalog& catalog = *context.catalog;
-    const std::optional<Checkpoint> checkpoint = catalog.checkpoint(context.pipe_id);
-    const std::optional<Intent> intent = catalog.intent(context.pipe_id);
+    const uint64_t free_version = first_free_version(catalog, context.pipe_id);
     const std::vector<TableRecord> tables = catalog.tables(context.pipe_id);
     std::vector<StoppedTable> stops;
     for (const auto& [id, difference] : altered) {
@@ -92,10 +94,7 @@ void stop_altered_tables(PipeContext& context, const std::map<uint32_t, std::str
                   "the table was altered at the source, and its log does not say so: " + difference,
                   "Resync the table: what came since the change may be wrong")
                 .at_table(context.plans.at(id).source.qualified_name());
-        StoppedTable stop{.table_index = id, .reason = error.what()};
-        if (checkpoint) stop.from_version = checkpoint->next_version;
-        if (intent) stop.from_version = intent->last_version + 1;
-        stops.push_back(std::move(stop));
+        stops.push_back({.table_index = id, .reason = error.what(), .from_version = free_version});
     }
     if (!stops.empty()) stop_tables(context, stops);
 }

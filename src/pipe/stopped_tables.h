@@ -15,8 +15,8 @@ namespace penstock {
 /// Takes tables out of the flow (Catalog::stop_tables), and tells the log and the pipe's progress.
 void stop_tables(PipeContext& context, const std::vector<StoppedTable>& stops);
 
-/// Stops the tables whose targets are gone, or do not fit any more, above what may be inserted already: a
-/// replay has to cut the same blocks of the others. Sets context.lost_targets.
+/// Stops the tables whose targets are gone, do not fit any more, or refuse their rows, above what may be
+/// inserted already: a replay has to cut the same blocks of the others. Sets context.lost_targets.
 void stop_lost_targets(PipeContext& context);
 
 /// Stops tables that are altered at the source and not in its log, by TablePlan::id, each with what is

@@ -4,6 +4,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "destination/clickhouse_errors.h"
 #include "destination/quoting.h"
 
 namespace penstock {
@@ -39,15 +40,24 @@ bool TargetForms::is_seen(uint32_t table, int64_t altered_at) const {
     return altered_at != 0 && found != seen_.end() && found->second.altered_at == altered_at;
 }
 
-bool is_altered(const ClickHouseEndpoint& destination, TargetForms& forms, const TablePlan& plan,
-                const TableForm* sent) {
+void require_altered(const ClickHouseEndpoint& destination, TargetForms& forms, const TablePlan& plan,
+                     const TableForm* sent) {
     ClickHouseClient client(destination);
+    // A service that turns everything away throws here.
     const auto target = describe_table(client, plan.target_database, plan.target_table);
     take_or_throw(forms, plan, target ? &*target : nullptr);
-    if (is_same(sent, forms.of(plan.id).get())) return false;
-    spdlog::info("{}: the target was altered and holds every value; going on",
-                 quoted_target(plan.target_database, plan.target_table));
-    return true;
+    if (!is_same(sent, forms.of(plan.id).get())) {
+        spdlog::info("{}: the target was altered and holds every value; going on",
+                     quoted_target(plan.target_database, plan.target_table));
+        return;
+    }
+    try {
+        throw;
+    } catch (const ClickHouseRefusal& refusal) {
+        Error why(Disposition::kFailPipe, refusal.operation(), refusal.message(),
+                  "Mend that, then resync the table");
+        throw UnfitTarget{why.at_table(plan.source.qualified_name()), true};
+    }
 }
 
 void insert_in_form(const ClickHouseEndpoint& destination, TargetForms& forms, const TablePlan& plan,
@@ -58,7 +68,7 @@ void insert_in_form(const ClickHouseEndpoint& destination, TargetForms& forms, c
             return insert(form.get());
         } catch (const Error& e) {
             if (e.disposition() == Disposition::kRetry) throw;
-            if (!is_altered(destination, forms, plan, form.get())) throw;
+            require_altered(destination, forms, plan, form.get());
         }
     }
 }
@@ -73,21 +83,6 @@ void look_at_altered(ClickHouseClient& client, TargetForms& forms,
         const auto target = found.find(plan->target_table);
         take_or_throw(forms, *plan, target == found.end() ? nullptr : &target->second);
     }
-}
-
-void require_open_service(const ClickHouseEndpoint& destination, const Error& refusal) {
-    try {
-        ClickHouseClient(destination).query("SELECT 1");
-    } catch (const Error& e) {
-        if (e.disposition() == Disposition::kRetry) throw;
-        throw Error(refusal);
-    }
-}
-
-Error refused_target_error(const TablePlan& plan, const Error& refusal) {
-    return Error(Disposition::kFailPipe, refusal.operation(), refusal.message(),
-                 "Mend that, then resync the table")
-        .at_table(plan.source.qualified_name());
 }
 
 Error unfit_target_error(const TablePlan& plan, const std::string& problem) {

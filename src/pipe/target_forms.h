@@ -34,23 +34,21 @@ class TargetForms {
     std::map<uint32_t, Seen> seen_;  // guarded by mutex_
 };
 
-/// Thrown where ClickHouse refuses rows because their target is not what it was: gone, or with a column that
-/// does not hold all of them. It concerns its table alone.
-/// ClickHouse has refused rows of one target, for good. Returns when that is the target's own trouble; throws
-/// where the service turns everything away.
-void require_open_service(const ClickHouseEndpoint& destination, const Error& refusal);
-
+/// Thrown where ClickHouse refuses rows for their target's own trouble: it is not what it was (gone, or with
+/// a column that does not hold all of them), or, `refused`, something that its definition does not tell (a
+/// constraint, a view). It concerns its table alone.
 struct UnfitTarget {
     Error why;
+    bool refused = false;
 };
 
-/// Looks at a target that refused rows in the form `sent` (null: as planned). True when it has been altered,
-/// holds every value and `forms` has its new form: they can be sent again. False when the rows were refused
-/// for something else. Throws UnfitTarget.
-bool is_altered(const ClickHouseEndpoint& destination, TargetForms& forms, const TablePlan& plan,
-                const TableForm* sent);
+/// Called where an error that waiting does not cure is caught, of rows that were sent to a target in the form
+/// `sent` (null: as planned). Returns when the target has been altered, holds every value and `forms` has its
+/// new form: they can be sent again. Throws UnfitTarget, else the error that is caught.
+void require_altered(const ClickHouseEndpoint& destination, TargetForms& forms, const TablePlan& plan,
+                     const TableForm* sent);
 
-/// Calls `insert` with the form of the plan's target, again when ClickHouse refused the rows and is_altered.
+/// Calls `insert` with the form of the plan's target, again after require_altered.
 /// Throws UnfitTarget, else what `insert` threw.
 void insert_in_form(const ClickHouseEndpoint& destination, TargetForms& forms, const TablePlan& plan,
                     const std::function<void(const TableForm*)>& insert);
@@ -61,8 +59,7 @@ void insert_in_form(const ClickHouseEndpoint& destination, TargetForms& forms, c
 void look_at_altered(ClickHouseClient& client, TargetForms& forms,
                      const std::vector<const TablePlan*>& plans);
 
-/// The reasons for which tables of such targets are stopped.
-Error refused_target_error(const TablePlan& plan, const Error& refusal);
+/// The reason for which the table of a target is stopped that is not what it was.
 Error unfit_target_error(const TablePlan& plan, const std::string& problem);
 
 }  // namespace penstock

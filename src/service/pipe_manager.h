@@ -76,7 +76,8 @@ class PipeManager {
     json partitions(const std::string& service_id, const std::string& pipe_id,
                     const std::string& target_table) const;  ///< empty: of all tables
     json batches(const std::string& service_id, const std::string& pipe_id, uint64_t limit) const;
-    json events(const std::string& service_id, const std::string& pipe_id, uint64_t limit = 1000,
+    json events(const std::string& service_id, const std::string& pipe_id,
+                uint64_t limit = Catalog::kKeptTransitions,
                 uint64_t before = UINT64_MAX) const;  ///< as Catalog::transitions
     /// Progress counters, trouble and lag of the pipe now.
     json progress(const std::string& service_id, const std::string& pipe_id) const;

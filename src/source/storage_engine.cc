@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/error.h"
+#include "model/storage_engine.h"
 #include "source/mysql_connection.h"
 
 namespace penstock {
@@ -67,7 +68,7 @@ bool is_unknown_engine(std::string_view storage_engine) {
 }
 
 bool reads_consistently(std::string_view storage_engine) {
-    return storage_engine == "InnoDB" || storage_engine == "ROCKSDB";
+    return is_transactional(storage_engine);
 }
 
 void require_consistent_engine(std::vector<SnapshotReader>& readers, MysqlConnection& other,
