@@ -1,15 +1,10 @@
 // A person alters targets while a pipe loads, flows and is resynced: what holds every value goes on, what
 // does not stops its table alone, and no value arrives bent.
 
-#include <optional>
-
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "destination/clickhouse_client.h"
-#include "source/mysql_connection.h"
-#include "support/serve_process.h"
-#include "support/servers.h"
+#include "support/served_tables.h"
 
 namespace penstock {
 namespace {
@@ -57,17 +52,10 @@ constexpr const char* kWelcome[] = {
     "MODIFY SETTING parts_to_delay_insert = 2000",
 };
 
-class AlteredTarget : public testing::TestWithParam<const char*> {
+class AlteredTarget : public ServedTables {
   protected:
     void SetUp() override {
-        source_ = source_endpoint(GetParam());
-        std::string test = testing::UnitTest::GetInstance()->current_test_info()->name();
-        database_ = "altered_" + test.substr(0, 24) + test.substr(test.find('/') + 1);
-        for (char& c : database_) c = static_cast<char>(std::tolower(c));
-        connection_.emplace(MysqlConnection::open(source_));
-        execute("DROP DATABASE IF EXISTS " + database_);
-        execute("CREATE DATABASE " + database_);
-        execute("USE " + database_);
+        make_database("altered");
         execute("SET SESSION time_zone = '+00:00'");
         for (const char* table : {"a", "b"}) {
             execute(fmt::format("CREATE TABLE {} ({})", table, kColumns));
@@ -75,37 +63,11 @@ class AlteredTarget : public testing::TestWithParam<const char*> {
         }
         serve_.start();
     }
-    void execute(const std::string& sql) { connection_->execute(sql); }
     void write(const std::string& table) { execute(fmt::format(fmt::runtime(kWrite), table)); }
-    std::string target(const std::string& sql) {
-        ClickHouseEndpoint endpoint = clickhouse_endpoint();
-        endpoint.database = database_;
-        return ClickHouseClient(endpoint).query(sql,
-                                                {{"enable_time_time64_type", "1"}, {"mutations_sync", "2"}});
-    }
     void create(const std::vector<std::string>& tables, const json& settings = json::object()) {
         json all = settings;
         all["syncIntervalSeconds"] = 1;
         id_ = serve_.create(pipe_body(database_, source_, database_, tables, {{"settings", all}}));
-    }
-    json table(const std::string& name) {
-        const Answer answer = serve_.call("GET", "/clickpipes/" + id_ + "/tables");
-        for (const json& shown : answer.result()) {
-            if (shown["targetTable"] == name) return shown;
-        }
-        return nullptr;
-    }
-    std::string error_of(const std::string& name) {
-        const json error = table(name)["error"];
-        return error.is_string() ? error.get<std::string>() : "";
-    }
-    bool wait_for_row(const std::string& table, int64_t id) {
-        return serve_.wait_until(
-            [&] { return target(fmt::format("SELECT count() FROM {} WHERE id = {}", table, id)) != "0"; });
-    }
-    /// The table is stopped, and the pipe says so.
-    bool wait_for_error(const std::string& table) {
-        return serve_.wait_until([&] { return !error_of(table).empty() && serve_.state(id_) == "Degraded"; });
     }
     int64_t last_id(const std::string& table) {
         std::string id;
@@ -118,19 +80,6 @@ class AlteredTarget : public testing::TestWithParam<const char*> {
         EXPECT_TRUE(wait_for_row(name, last_id(name))) << serve_.log();
         EXPECT_EQ(error_of(name), "");
     }
-    void expect_equal() {
-        ASSERT_TRUE(serve_.wait_for_state(id_, "Running")) << serve_.log();
-        ASSERT_TRUE(serve_.wait_until_caught_up(id_, source_)) << serve_.log();
-        Finished verified = serve_.verify(id_, source_);
-        EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
-    }
-    void resync(const std::string& name) {
-        ASSERT_EQ(
-            serve_.call("PATCH", "/clickpipes/" + id_ + "/state", {{"command", "resync"}, {"tables", {name}}})
-                .status,
-            200);
-        ASSERT_TRUE(serve_.wait_for_state(id_, "Running")) << serve_.log();
-    }
     /// The pipe has not been in trouble since it ran.
     void expect_no_stop() {
         bool running = false;
@@ -139,11 +88,6 @@ class AlteredTarget : public testing::TestWithParam<const char*> {
             EXPECT_TRUE(!running || event["to"] == "Running") << event;
         }
     }
-
-    SourceEndpoint source_;
-    std::string database_, id_;
-    std::optional<MysqlConnection> connection_;
-    ServeProcess serve_;
 };
 
 TEST_P(AlteredTarget, WhatHoldsEveryValueIsWelcomeWhileItRuns) {
@@ -217,7 +161,7 @@ TEST_P(AlteredTarget, WhatDoesNotHoldEveryValueStopsItsTableAlone) {
         }
         write("b");
         expect_flows("b");
-        resync("a");
+        resync({"a"});
         EXPECT_EQ(error_of("a"), "");
         expect_equal();
         execute(
@@ -351,7 +295,7 @@ TEST_P(AlteredTarget, AnAlterationDuringAResync) {
             identity);
         expect_flows("b");
     }
-    resync("a");
+    resync({"a"});
     expect_equal();
     // A tuned target: the new one is as planned, and has what was only marked as deleted, as it was.
     target(
@@ -362,7 +306,7 @@ TEST_P(AlteredTarget, AnAlterationDuringAResync) {
     expect_equal();
     const std::string deleted = "SELECT i, m, t, n, s FROM a FINAL WHERE _peerdb_is_deleted = 1";
     ASSERT_TRUE(serve_.wait_until([&] { return !target(deleted).empty(); })) << serve_.log();
-    resync("a");
+    resync({"a"});
     expect_equal();
     EXPECT_EQ(target(deleted),
               "-32768\t-9999999.99\t2038-01-19 03:14:07.999\t-2147483648\t" + std::string(100, 'y'));
@@ -390,7 +334,7 @@ TEST_P(AlteredTarget, AnAlterationWhileATableIsAdded) {
     EXPECT_EQ(error_of("c"), "");
     write("c");
     expect_flows("b");
-    resync("a");
+    resync({"a"});
     expect_equal();
 }
 

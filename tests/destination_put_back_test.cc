@@ -9,13 +9,13 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "destination/clickhouse_client.h"
 #include "source/mysql_connection.h"
 #include "support/own_clickhouse.h"
 #include "support/pipe_process.h"
 #include "support/servers.h"
+#include "support/wait_until.h"
 
 namespace penstock {
 namespace {
@@ -144,17 +144,11 @@ TEST_P(DestinationPutBack, AnInsertThatTheServerDiesUnderIsSentAgain) {
     std::string rows;
     for (int id = 1000; id < 1500; ++id) rows += fmt::format("{}({}, 7)", id > 1000 ? "," : "", id);
     sql(fmt::format("INSERT INTO {}.appended VALUES {}", database_, rows));
-    const auto is_inserting = [&] {
+    ASSERT_TRUE(wait_until([&] {
         return target(
                    "SELECT count() FROM system.processes WHERE query_kind = 'Insert' AND query LIKE "
                    "'%appended%'") != "0";
-    };
-    bool seen = false;
-    for (int i = 0; i < 6000 && !seen; ++i) {
-        seen = is_inserting();
-        if (!seen) ::usleep(10'000);  // between two looks
-    }
-    ASSERT_TRUE(seen) << pipe_->log();
+    })) << pipe_->log();
     clickhouse_.kill();
     clickhouse_.start();
     change();

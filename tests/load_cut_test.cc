@@ -13,6 +13,7 @@
 #include "support/relay.h"
 #include "support/serve_process.h"
 #include "support/servers.h"
+#include "support/wait_until.h"
 
 namespace penstock {
 namespace {
@@ -73,15 +74,6 @@ class LoadCut : public testing::TestWithParam<const char*> {
                        "SELECT count() FROM system.processes WHERE query_kind = 'Insert' AND position(query, "
                        "'`" +
                        database_ + "`') > 0") != "0";
-    }
-    /// Looks until `condition` holds; false after a minute.
-    static bool wait_until(const std::function<bool()>& condition) {
-        const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
-        while (!condition()) {
-            if (std::chrono::steady_clock::now() > end) return false;
-            std::this_thread::sleep_for(milliseconds(10));  // between two looks
-        }
-        return true;
     }
     static ClickHouseEndpoint behind(const Relay& relay) {
         ClickHouseEndpoint endpoint = clickhouse_endpoint();

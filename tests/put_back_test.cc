@@ -17,6 +17,7 @@
 #include "support/pipe_process.h"
 #include "support/relay.h"
 #include "support/servers.h"
+#include "support/wait_until.h"
 
 namespace penstock {
 namespace {
@@ -190,8 +191,8 @@ TEST_P(PutBack, ASourceThatWasRestoredDuringTheLoad) {
     const auto run_until_held = [&](const std::string& text) {
         relay.hold(text);
         start();
-        for (int i = 0; i < 6000 && relay.held() < pipes_.size(); ++i) ::usleep(10'000);  // between two looks
-        ASSERT_EQ(relay.held(), pipes_.size()) << pipes_[0].process->log() << pipes_[1].process->log();
+        ASSERT_TRUE(wait_until([&] { return relay.held() == pipes_.size(); }))
+            << pipes_[0].process->log() << pipes_[1].process->log();
         for (auto& [mechanism, target, pipe] : pipes_) {
             pipe->process().signal(SIGKILL);
             pipe->process().wait();

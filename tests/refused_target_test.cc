@@ -1,15 +1,10 @@
 // One table's trouble is one table's: a target whose rows ClickHouse refuses, a source table that goes while
 // it is loaded. That table stops with the reason, the others flow.
 
-#include <optional>
-
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "destination/clickhouse_client.h"
-#include "source/mysql_connection.h"
-#include "support/serve_process.h"
-#include "support/servers.h"
+#include "support/served_tables.h"
 
 namespace penstock {
 namespace {
@@ -17,28 +12,15 @@ namespace {
 using namespace test;
 using nlohmann::json;
 
-class RefusedTarget : public testing::TestWithParam<const char*> {
+class RefusedTarget : public ServedTables {
   protected:
     void SetUp() override {
-        source_ = source_endpoint(GetParam());
-        std::string test = testing::UnitTest::GetInstance()->current_test_info()->name();
-        database_ = "refused_" + test.substr(0, 20) + test.substr(test.find('/') + 1);
-        for (char& c : database_) c = c == '/' ? '_' : static_cast<char>(std::tolower(c));
-        connection_.emplace(MysqlConnection::open(source_));
-        execute("DROP DATABASE IF EXISTS " + database_);
-        execute("CREATE DATABASE " + database_);
-        execute("USE " + database_);
+        make_database("refused");
         for (const char* table : {"a", "b", "kept"}) {
             execute(fmt::format("CREATE TABLE {} (id INT PRIMARY KEY, v INT NOT NULL)", table));
             execute(fmt::format("INSERT INTO {} VALUES (1, 1), (2, 2)", table));
         }
         serve_.start();
-    }
-    void execute(const std::string& sql) { connection_->execute(sql); }
-    std::string target(const std::string& sql) {
-        ClickHouseEndpoint endpoint = clickhouse_endpoint();
-        endpoint.database = database_;
-        return ClickHouseClient(endpoint).query(sql);
     }
     /// pipe_body drops the target's database.
     json body(const json& settings = json::object()) {
@@ -48,35 +30,6 @@ class RefusedTarget : public testing::TestWithParam<const char*> {
         made["source"]["mysql"]["tableMappings"][2]["tableEngine"] = "MergeTree";
         return made;
     }
-    std::string error_of(const std::string& name) {
-        const Answer answer = serve_.call("GET", "/clickpipes/" + id_ + "/tables");
-        for (const json& shown : answer.result()) {
-            if (shown["targetTable"] == name && shown["error"].is_string()) return shown["error"];
-        }
-        return "";
-    }
-    bool wait_for_error(const std::string& table) {
-        return serve_.wait_until([&] { return !error_of(table).empty() && serve_.state(id_) == "Degraded"; });
-    }
-    bool wait_for_row(const std::string& table, int id) {
-        return serve_.wait_until(
-            [&] { return target(fmt::format("SELECT count() FROM {} WHERE id = {}", table, id)) == "1"; });
-    }
-    void resync_all_that_stopped(const std::vector<std::string>& tables) {
-        ASSERT_EQ(
-            serve_.call("PATCH", "/clickpipes/" + id_ + "/state", {{"command", "resync"}, {"tables", tables}})
-                .status,
-            200);
-        ASSERT_TRUE(serve_.wait_for_state(id_, "Running")) << serve_.log();
-        ASSERT_TRUE(serve_.wait_until_caught_up(id_, source_)) << serve_.log();
-        Finished verified = serve_.verify(id_, source_);
-        EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
-    }
-
-    SourceEndpoint source_;
-    std::string database_, id_;
-    std::optional<MysqlConnection> connection_;
-    ServeProcess serve_;
 };
 
 TEST_P(RefusedTarget, StopsItsTableAloneWhileItFlows) {
@@ -103,7 +56,8 @@ TEST_P(RefusedTarget, StopsItsTableAloneWhileItFlows) {
     EXPECT_TRUE(wait_for_row("b", 5)) << serve_.log();
     EXPECT_EQ(error_of("b"), "");
     target("DROP TABLE throws");
-    resync_all_that_stopped({"a", "kept"});
+    resync({"a", "kept"});
+    expect_equal();
 }
 
 TEST_P(RefusedTarget, StopsItsTableAloneInTheLoad) {
@@ -124,7 +78,8 @@ TEST_P(RefusedTarget, StopsItsTableAloneInTheLoad) {
     execute("INSERT INTO b VALUES (3, 3)");
     EXPECT_TRUE(wait_for_row("b", 3)) << serve_.log();
     for (const char* table : {"a", "kept"}) target(fmt::format("DROP TABLE {} SYNC", table));
-    resync_all_that_stopped({"a", "kept"});
+    resync({"a", "kept"});
+    expect_equal();
 }
 
 TEST_P(RefusedTarget, ATableThatIsDroppedDuringTheLoadStopsAlone) {

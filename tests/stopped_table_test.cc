@@ -2,15 +2,11 @@
 // nothing, and a resync of the table brings it back.
 
 #include <csignal>
-#include <optional>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "destination/clickhouse_client.h"
-#include "source/mysql_connection.h"
-#include "support/serve_process.h"
-#include "support/servers.h"
+#include "support/served_tables.h"
 
 namespace penstock {
 namespace {
@@ -18,17 +14,10 @@ namespace {
 using namespace test;
 using nlohmann::json;
 
-class StoppedTable : public testing::TestWithParam<const char*> {
+class StoppedTable : public ServedTables {
   protected:
     void SetUp() override {
-        source_ = source_endpoint(GetParam());
-        std::string test = testing::UnitTest::GetInstance()->current_test_info()->name();
-        database_ = "stopped_" + test.substr(0, 24) + test.substr(test.find('/') + 1);
-        for (char& c : database_) c = static_cast<char>(std::tolower(c));
-        connection_.emplace(MysqlConnection::open(source_));
-        connection_->execute("DROP DATABASE IF EXISTS " + database_);
-        connection_->execute("CREATE DATABASE " + database_);
-        connection_->execute("USE " + database_);
+        make_database("stopped");
         connection_->execute("SET SESSION sql_mode = ''");
         for (const char* table : {"a", "b"}) {
             connection_->execute(fmt::format(
@@ -36,18 +25,6 @@ class StoppedTable : public testing::TestWithParam<const char*> {
             connection_->execute(fmt::format("INSERT INTO {} (v, w) VALUES (1, 'x'), (2, 'y')", table));
         }
         serve_.start();
-    }
-    Answer command(const std::string& name, const json& tables = nullptr) {
-        json asked = {{"command", name}};
-        if (!tables.is_null()) asked["tables"] = tables;
-        return serve_.call("PATCH", "/clickpipes/" + id_ + "/state", asked);
-    }
-    json table(const std::string& target) {
-        const Answer answer = serve_.call("GET", "/clickpipes/" + id_ + "/tables");
-        for (const json& shown : answer.result()) {
-            if (shown["targetTable"] == target) return shown;
-        }
-        return nullptr;
     }
     /// A new row of b arrives.
     void expect_b_flows() {
@@ -58,11 +35,6 @@ class StoppedTable : public testing::TestWithParam<const char*> {
         EXPECT_EQ(table("b")["state"], "Running");
     }
 
-    std::string target(const std::string& sql) {
-        ClickHouseEndpoint endpoint = clickhouse_endpoint();
-        endpoint.database = database_;
-        return ClickHouseClient(endpoint).query(sql);
-    }
     /// A row that the pipe's policy does not let pass, behind others. Not in the log: only a load meets it.
     void add_bad_row(const std::string& table) {
         connection_->execute("SET SESSION sql_log_bin = 0");
@@ -86,18 +58,8 @@ class StoppedTable : public testing::TestWithParam<const char*> {
         EXPECT_EQ(stopped["error"], bad_row_of(target));
         EXPECT_TRUE(stopped["errorPosition"].is_null()) << stopped;
     }
-    void expect_equal() {
-        ASSERT_TRUE(serve_.wait_for_state(id_, "Running")) << serve_.log();
-        ASSERT_TRUE(serve_.wait_until_caught_up(id_, source_)) << serve_.log();
-        Finished verified = serve_.verify(id_, source_);
-        EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
-    }
     json strict() const { return {{"settings", {{"syncIntervalSeconds", 1}, {"invalidDates", "error"}}}}; }
 
-    SourceEndpoint source_;
-    std::string database_, id_;
-    std::optional<MysqlConnection> connection_;
-    ServeProcess serve_;
     int number_ = 1000;
 };
 
