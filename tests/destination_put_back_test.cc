@@ -208,6 +208,72 @@ TEST_P(DestinationPutBack, AnOlderCatalogGoesOnFromTheDestinationsPlace) {
     EXPECT_EQ(pipe_->pause(), 0);
 }
 
+TEST_P(DestinationPutBack, AnOlderCatalogWithoutALedgerFindsWhatIsThere) {
+    namespace fs = std::filesystem;
+    begin();
+    EXPECT_EQ(pipe_->pause(), 0);
+    TemporaryDirectory old;
+    fs::copy(pipe_->data_dir(), old.path() + "/data", fs::copy_options::recursive);
+    begin();
+    change();
+    kill_pipe();
+    target("DROP TABLE _penstock_ledger SYNC");
+    sql(fmt::format("INSERT INTO {}.appended VALUES (1000, 0)", database_));  // into one block with the other
+    fs::remove_all(pipe_->data_dir());
+    fs::copy(old.path() + "/data", pipe_->data_dir(), fs::copy_options::recursive);
+    begin();
+    change();
+    expect_equal();
+    EXPECT_EQ(pipe_->pause(), 0);
+}
+
+TEST_P(DestinationPutBack, RowsInTheMiddleThatAPowerCutTookAreSentAgain) {
+    begin();
+    change();
+    const std::string appended = path_of("appended"), replaced = path_of("replaced");
+    target("SYSTEM STOP MERGES");
+    for (int i = 0; i < 4; ++i) change();
+    clickhouse_.kill();
+    std::filesystem::remove_all(parts_by_age(appended).at(1));
+    std::filesystem::remove_all(parts_by_age(appended).at(2));
+    std::filesystem::remove_all(parts_by_age(replaced).at(1));
+    clickhouse_.start();
+    change();
+    expect_equal();
+
+    EXPECT_EQ(pipe_->pause(), 0);  // nothing is open, and nothing comes
+    target("SYSTEM STOP MERGES");
+    clickhouse_.kill();
+    std::filesystem::remove_all(parts_by_age(appended).at(1));
+    std::filesystem::remove_all(parts_by_age(replaced).at(2));
+    clickhouse_.start();
+    begin();
+    ASSERT_TRUE(wait_until([&] {
+        return target("SELECT id, v FROM appended ORDER BY id") + "\n" == source_rows("appended");
+    })) << pipe_->log();
+    expect_equal();
+    EXPECT_EQ(pipe_->pause(), 0);
+}
+
+TEST_P(DestinationPutBack, RowsOfTheLoadThatAreGoneBelowNewerOnesStopTheirTable) {
+    begin();
+    const std::string appended = path_of("appended");
+    target("SYSTEM STOP MERGES");
+    change();
+    clickhouse_.kill();
+    std::filesystem::remove_all(parts_by_age(appended).back());
+    clickhouse_.start();
+    sql(fmt::format("INSERT INTO {}.replaced VALUES (500, 1)", database_));
+    ASSERT_TRUE(pipe_->wait_for([&](const json&) { return !table("appended").value("error", "").empty(); }))
+        << pipe_->log();
+    EXPECT_NE(table("appended")["error"].get<std::string>().find("had acknowledged: 3 of the 3 of its load"),
+              std::string::npos)
+        << table("appended");
+    EXPECT_EQ(table("replaced").value("error", ""), "");
+    EXPECT_EQ(table("quiet").value("error", ""), "");
+    EXPECT_EQ(pipe_->pause(), 0);
+}
+
 TEST_P(DestinationPutBack, ACopyOfTheCatalogIsFoundOut) {
     namespace fs = std::filesystem;
     begin();

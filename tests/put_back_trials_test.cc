@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <thread>
 #include <vector>
@@ -176,6 +177,7 @@ class PutBackTrials : public testing::TestWithParam<std::tuple<const char*, Disa
     void put_back_source(Phase phase, bool pipe_too);
     void move(bool pipe_too);
     void lose_catalog(Phase phase);
+    void lose_parts(const std::string& path);
     void strike(Disaster disaster, Phase phase);
     void expect_equal_or_told();
 
@@ -183,6 +185,7 @@ class PutBackTrials : public testing::TestWithParam<std::tuple<const char*, Disa
     std::string database_;
     std::optional<MysqlConnection> connection_;
     std::optional<OwnClickHouse> clickhouse_;
+    std::optional<fs::file_time_type> flows_since_;  // in the flow
     std::unique_ptr<OwnServer> own_, second_;
     std::optional<MysqlConnection> replica_;
     std::optional<PipeProcess> pipe_, next_pipe_;  // the next one does not load
@@ -254,6 +257,14 @@ void PutBackTrials::lose_catalog(Phase phase) {
     ASSERT_TRUE(pipe_->wait_for_state("Running")) << pipe_->log();
 }
 
+/// The newest, and any of those that are not older than the flow: what is loaded is put on disk before that.
+void PutBackTrials::lose_parts(const std::string& path) {
+    lose_newest_parts(path, static_cast<size_t>(any(4)));
+    for (const fs::path& part : parts_by_age(path)) {
+        if (flows_since_ && fs::last_write_time(part) > *flows_since_ && any(3) == 0) fs::remove_all(part);
+    }
+}
+
 void PutBackTrials::strike(Disaster disaster, Phase phase) {
     const bool pipe_too = any(2) == 0;
     switch (disaster) {
@@ -261,7 +272,7 @@ void PutBackTrials::strike(Disaster disaster, Phase phase) {
             const std::vector<std::string> tables = paths();
             if (pipe_too) kill_pipe();
             clickhouse_->kill();
-            for (const std::string& path : tables) lose_newest_parts(path, static_cast<size_t>(any(4)));
+            for (const std::string& path : tables) lose_parts(path);
             clickhouse_->start();
             if (pipe_too) pipe_->start();
             return;
@@ -345,6 +356,7 @@ TEST_P(PutBackTrials, AreEqualOrTold) {
         prepare(seed);
         if (HasFatalFailure()) return;
         const auto phase = static_cast<Phase>(any(3));
+        flows_since_.reset();
         pipe_->start();
         if (phase == kLoad) {
             ASSERT_TRUE(pipe_->wait_for([&](const json& now) {
@@ -352,6 +364,7 @@ TEST_P(PutBackTrials, AreEqualOrTold) {
             })) << pipe_->log();
         } else {
             ASSERT_TRUE(pipe_->wait_for_state("Running")) << pipe_->log();
+            if (phase == kFlow) flows_since_ = fs::file_time_type::clock::now();
             write(5 + any(10));
         }
         if (phase == kResync) {

@@ -182,18 +182,18 @@ class Catalog {
     void put_destination_life(std::string_view pipe_id, std::string_view server, int64_t life);
     /// Of tables that exist. An empty uuid leaves what is stored.
     void put_target_marks(std::string_view pipe_id, const std::vector<TargetMark>& marks);
-    /// Tables that are `incomplete`, from now until the checkpoint has passed `repair.until`.
-    void begin_repair(std::string_view pipe_id, const Repair& repair, const std::vector<uint32_t>& tables);
+    /// Every row that was given out below `version` is on the destination's disks.
+    void put_safe_version(std::string_view pipe_id, uint64_t version);
+    /// The tables are incomplete from now on until the checkpoint has passed `repair.until`.
+    void begin_repair(std::string_view pipe_id, const Repair& repair,
+                      const std::vector<IncompleteTable>& tables);
     /// Puts the checkpoint forward to where the destination is, at its turn, with no batch open.
     void adopt_checkpoint(std::string_view pipe_id, const Checkpoint& checkpoint, uint64_t turn);
-    /// Puts the checkpoint back in front of version `from_version`, and `margin_ms` of batches further, or to
-    /// the start if `start_is_safe`, and begins to repair `tables` up to what was given out since, which is
-    /// the open batch from now on. False, and nothing is changed, where no batch that ended so early is kept,
-    /// or the versions of what the log gives since then depend on something that changed meanwhile. `marks`:
-    /// as put_target_marks.
-    bool rewind(std::string_view pipe_id, uint64_t from_version, int64_t margin_ms, bool start_is_safe,
-                const std::vector<uint32_t>& tables, std::string_view salt,
-                const std::vector<TargetMark>& marks, uint64_t block_bytes);
+    /// Puts the checkpoint back to the end of a batch, and begins to repair the tables up to what was given
+    /// out since, which is the open batch from now on. False, and nothing is changed, where no batch that
+    /// ended so early is kept, or the versions of what the log gives since then depend on something that
+    /// changed meanwhile.
+    bool rewind(std::string_view pipe_id, const Rewind& back);
 
     // The service process: services, scaling, API keys, facts, sealed secrets.
     int64_t now() const;  ///< the clock by which the catalog sets its times

@@ -14,14 +14,15 @@ constexpr const char* kNoPipe = "the catalog has no such pipe";
 
 template <typename Transaction>
 void start_repair(Transaction& write, std::string_view pipe_id, uint64_t until, std::string_view salt,
-                  const std::vector<uint32_t>& tables) {
+                  const std::vector<IncompleteTable>& tables) {
     write.run_on(kNoPipe,
                  "UPDATE pipes SET repair_until = max(repair_until, ?), repair_salt = ? WHERE id = ?", until,
                  salt, pipe_id);
-    for (const uint32_t table : tables) {
+    for (const IncompleteTable& table : tables) {
         write.run_on("the catalog has no such table",
-                     "UPDATE tables SET incomplete = 1 WHERE pipe_id = ? AND table_index = ?", pipe_id,
-                     table);
+                     "UPDATE tables SET incomplete = iif(incomplete = 0, ?3, min(incomplete, ?3))"
+                     " WHERE pipe_id = ?1 AND table_index = ?2",
+                     pipe_id, table.table_index, table.from_version);
     }
 }
 
@@ -31,13 +32,14 @@ DestinationRecord Catalog::destination_record(std::string_view pipe_id) const {
     Read read(*this, "read what is known of the destination");
     Statement row = read.prepare(
         "SELECT iif(ledger_id = '', id, ledger_id), turn, tables_turn, destination_life, repair_until,"
-        " repair_salt, destination_server FROM pipes WHERE id = ?");
+        " repair_salt, destination_server, safe_version FROM pipes WHERE id = ?");
     if (!row.bind(pipe_id).step()) return {};
     return {.ledger_id = row.text(0),
             .turn = row.number(1),
             .tables_turn = row.number(2),
             .server = row.text(6),
             .life = row.integer(3),
+            .safe_version = row.number(7),
             .repair = {.until = row.number(4), .salt = row.text(5)}};
 }
 
@@ -55,8 +57,14 @@ void Catalog::put_target_marks(std::string_view pipe_id, const std::vector<Targe
     write.commit();
 }
 
+void Catalog::put_safe_version(std::string_view pipe_id, uint64_t version) {
+    Write write(*this, "store what a power cut does not take", Synced::kLater);
+    write.run_on(kNoPipe, "UPDATE pipes SET safe_version = ? WHERE id = ?", version, pipe_id);
+    write.commit();
+}
+
 void Catalog::begin_repair(std::string_view pipe_id, const Repair& repair,
-                           const std::vector<uint32_t>& tables) {
+                           const std::vector<IncompleteTable>& tables) {
     Write write(*this, "begin to repair the targets");
     start_repair(write, pipe_id, repair.until, repair.salt, tables);
     write.commit();
@@ -75,9 +83,7 @@ void Catalog::adopt_checkpoint(std::string_view pipe_id, const Checkpoint& check
     write.commit();
 }
 
-bool Catalog::rewind(std::string_view pipe_id, uint64_t from_version, int64_t margin_ms, bool start_is_safe,
-                     const std::vector<uint32_t>& tables, std::string_view salt,
-                     const std::vector<TargetMark>& marks, uint64_t block_bytes) {
+bool Catalog::rewind(std::string_view pipe_id, const Rewind& back) {
     // Where a batch ended, and the first version after it: the one that the next batch began with. Versions
     // follow from the log alone while nothing else changed that they depend on (tables_turn).
     struct Place {
@@ -87,17 +93,18 @@ bool Catalog::rewind(std::string_view pipe_id, uint64_t from_version, int64_t ma
     };
     Write write(*this, "go back to an older checkpoint");
     std::vector<Place> places;  // oldest first
-    uint64_t given_out = 0, next_batch = 0;
+    uint64_t given_out = 0, next_batch = 0, safe_version = 0;
     bool closed = true, starts_whole = false;  // the first place is the start
     {
         Statement row = write.prepare(
-            "SELECT c.next_version - 1, c.next_batch, i.last_version, i.batch + 1, ifnull(i.closed, 1) FROM "
-            "checkpoints AS c"
+            "SELECT c.next_version - 1, c.next_batch, i.last_version, i.batch + 1, ifnull(i.closed, 1),"
+            " p.safe_version FROM checkpoints AS c JOIN pipes AS p ON p.id = c.pipe_id"
             " LEFT JOIN intents AS i ON i.pipe_id = c.pipe_id WHERE c.pipe_id = ?");
         if (!row.bind(pipe_id).step()) return false;
         given_out = std::max(row.number(0), row.number(2));
         next_batch = std::max(row.number(1), row.number(3));
         closed = row.integer(4) != 0;
+        safe_version = row.number(5);
     }
     {
         Statement row = write.prepare(
@@ -119,15 +126,19 @@ bool Catalog::rewind(std::string_view pipe_id, uint64_t from_version, int64_t ma
             places.push_back({row.text(1), row.text(7), row.number(0), row.number(2), row.integer(4)});
         }
     }
-    while (!places.empty() && places.back().next_version > from_version) places.pop_back();
+    if (back.from_version <= safe_version) safe_version = 0;  // it is an older state that came back
+    while (!places.empty() && places.back().next_version > back.from_version) places.pop_back();
     if (places.empty()) return false;
-    const int64_t safe = places.back().finished_at - margin_ms;
-    auto place =
-        std::find_if(places.rbegin(), places.rend(), [&](const Place& p) { return p.finished_at <= safe; });
-    if (place == places.rend() && !(starts_whole && start_is_safe)) return false;
+    const int64_t safe_time = places.back().finished_at - back.margin_ms;
+    const auto place = std::find_if(places.rbegin(), places.rend(), [&](const Place& p) {
+        return p.finished_at <= safe_time || p.next_version <= safe_version + 1;
+    });
+    const bool to_oldest = back.as_far_as_kept || (starts_whole && back.start_is_safe);
+    if (place == places.rend() && !to_oldest) return false;
     const Place& to = place == places.rend() ? places.front() : *place;
-    start_repair(write, pipe_id, given_out, salt, tables);
-    write.mark_targets(pipe_id, marks);
+    start_repair(write, pipe_id, given_out, back.salt, back.tables);
+    write.mark_targets(pipe_id, back.marks);
+    write.run("UPDATE pipes SET safe_version = ? WHERE id = ?", safe_version, pipe_id);
     // Numbers of batches are not given twice: they are in the tokens.
     write.run(
         "UPDATE checkpoints SET position = ?, anchor = ?, next_version = ?, next_batch = ? WHERE pipe_id = ?",
@@ -137,7 +148,7 @@ bool Catalog::rewind(std::string_view pipe_id, uint64_t from_version, int64_t ma
         "INSERT OR REPLACE INTO intents (pipe_id, batch, from_position, first_version, last_version, "
         "block_bytes, closed)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        pipe_id, next_batch, to.position, to.next_version, given_out, block_bytes, closed);
+        pipe_id, next_batch, to.position, to.next_version, given_out, back.block_bytes, closed);
     write.run("DELETE FROM batches WHERE pipe_id = ? AND batch > ?", pipe_id, to.batch);
     write.commit();
     return true;

@@ -78,37 +78,77 @@ TEST_F(CatalogDestination, GoesBackToTheEndOfABatch) {
     for (const int64_t second : {1, 2, 100, 200}) commit(second);
     EXPECT_EQ(place(), "1-14 140 5");
     // Version 125 is missing: the third batch, 120 to 129, is the first that is read again.
-    ASSERT_TRUE(catalog_->rewind(kPipe, 125, 0, true, {1}, "salt", {{1, "", 3}}, 4096));
+    ASSERT_TRUE(catalog_->rewind(kPipe, {125, 0, true, {{1}}, "salt", {{1, "", 3}}, 4096}));
     EXPECT_EQ(place(), "1-12 120 5") << "numbers of batches are not given twice";
     EXPECT_EQ(catalog_->batches(kPipe).size(), 2u);
     const Repair repair = catalog_->destination_record(kPipe).repair;
     EXPECT_EQ(repair.until, 139u);
     EXPECT_EQ(repair.salt, "salt");
-    EXPECT_FALSE(catalog_->tables(kPipe)[0].incomplete);
-    EXPECT_TRUE(catalog_->tables(kPipe)[1].incomplete);
+    EXPECT_EQ(catalog_->tables(kPipe)[0].incomplete_from, 0u);
+    EXPECT_EQ(catalog_->tables(kPipe)[1].incomplete_from, 1u);
     EXPECT_EQ(catalog_->tables(kPipe)[1].last_block, 3);
 
     catalog_->put_checkpoint(kPipe, {gtids("1-13"), 139, 6});
     EXPECT_EQ(catalog_->destination_record(kPipe).repair.until, 139u);
     catalog_->put_checkpoint(kPipe, {gtids("1-14"), 140, 6});
     EXPECT_EQ(catalog_->destination_record(kPipe).repair.until, 0u);
-    EXPECT_FALSE(catalog_->tables(kPipe)[1].incomplete);
+    EXPECT_EQ(catalog_->tables(kPipe)[1].incomplete_from, 0u);
 }
 
 TEST_F(CatalogDestination, GoesBackFurtherThanWhatIsMissing) {
     for (const int64_t second : {1, 2, 100, 200}) commit(second);
-    ASSERT_TRUE(catalog_->rewind(kPipe, 131, 99'000, true, {}, "", {}, 4096));
+    ASSERT_TRUE(catalog_->rewind(kPipe, {131, 99'000, true, {}, "", {}, 4096}));
     EXPECT_EQ(place(), "1-11 110 5") << "99 s before the end of the third batch";
+}
+
+TEST_F(CatalogDestination, GoesBackNoFurtherThanWhatIsSafe) {
+    for (const int64_t second : {1, 2, 100, 200}) commit(second);
+    catalog_->put_safe_version(kPipe, 119);
+    EXPECT_EQ(catalog_->destination_record(kPipe).safe_version, 119u);
+    ASSERT_TRUE(catalog_->rewind(kPipe, {140, 250'000, false, {}, "", {}, 4096}));
+    EXPECT_EQ(place(), "1-12 120 5") << "the newest end of a batch that is safe";
+    EXPECT_EQ(catalog_->destination_record(kPipe).safe_version, 119u);
+
+    catalog_->put_safe_version(kPipe, 119);
+    ASSERT_TRUE(catalog_->rewind(kPipe, {115, 0, true, {}, "", {}, 4096}));
+    EXPECT_EQ(place(), "1-11 110 6");
+    EXPECT_EQ(catalog_->destination_record(kPipe).safe_version, 0u) << "what was safe is gone";
+}
+
+TEST_F(CatalogDestination, NothingOfNewTablesIsSafe) {
+    catalog_->put_safe_version(kPipe, 99);
+    catalog_->stop_tables(kPipe, {{.table_index = 1, .reason = "altered", .from_version = 100}});
+    EXPECT_EQ(catalog_->destination_record(kPipe).safe_version, 99u);
+    catalog_->add_tables(kPipe, {{.table_index = 2, .target_table = "c", .load_state = LoadState::kLoaded}},
+                         {});
+    EXPECT_EQ(catalog_->destination_record(kPipe).safe_version, 0u);
+}
+
+TEST_F(CatalogDestination, GoesBackAsFarAsIsKept) {
+    commit(1);
+    catalog_->stop_tables(kPipe, {{.table_index = 1, .reason = "altered", .from_version = 110}});
+    commit(2);
+    commit(3);
+    EXPECT_FALSE(catalog_->rewind(kPipe, {130, 120'000, true, {}, "", {}, 4096}));
+    ASSERT_TRUE(catalog_->rewind(kPipe, {130, 120'000, true, {}, "", {}, 4096, true}));
+    EXPECT_EQ(place(), "1-12 120 4");
+}
+
+TEST_F(CatalogDestination, KeepsWhereATableBeganToBeIncomplete) {
+    catalog_->begin_repair(kPipe, {.until = 150}, {{0, 1}, {1, 120}});
+    catalog_->begin_repair(kPipe, {.until = 150}, {{0, 130}, {1, 110}});
+    EXPECT_EQ(catalog_->tables(kPipe)[0].incomplete_from, 1u);
+    EXPECT_EQ(catalog_->tables(kPipe)[1].incomplete_from, 110u);
 }
 
 TEST_F(CatalogDestination, GoesBackToTheStart) {
     commit(1);
     commit(2);
-    ASSERT_TRUE(catalog_->rewind(kPipe, 100, 120'000, true, {}, "", {}, 4096));
+    ASSERT_TRUE(catalog_->rewind(kPipe, {100, 120'000, true, {}, "", {}, 4096}));
     EXPECT_EQ(place(), "1-10 100 3");
     commit(300);
     commit(301);
-    ASSERT_TRUE(catalog_->rewind(kPipe, 100, 120'000, true, {}, "", {}, 4096))
+    ASSERT_TRUE(catalog_->rewind(kPipe, {100, 120'000, true, {}, "", {}, 4096}))
         << "again, though the numbers of batches went on";
     EXPECT_EQ(place(), "1-10 100 5");
 }
@@ -116,37 +156,38 @@ TEST_F(CatalogDestination, GoesBackToTheStart) {
 TEST_F(CatalogDestination, DoesNotGoBackLessThanIsSafe) {
     commit(1);
     commit(60);
-    EXPECT_FALSE(catalog_->rewind(kPipe, 110, 120'000, false, {}, "", {}, 4096)) << "loads may lack rows too";
+    EXPECT_FALSE(catalog_->rewind(kPipe, {110, 120'000, false, {}, "", {}, 4096}))
+        << "loads may lack rows too";
     EXPECT_EQ(place(), "1-12 120 3");
     catalog_->stop_tables(kPipe, {{.table_index = 1, .reason = "altered", .from_version = 120}});
     commit(61);
     commit(100);
-    EXPECT_FALSE(catalog_->rewind(kPipe, 135, 120'000, true, {}, "", {}, 4096)) << "only 39 s are kept";
+    EXPECT_FALSE(catalog_->rewind(kPipe, {135, 120'000, true, {}, "", {}, 4096})) << "only 39 s are kept";
     commit(300);
     commit(400);
-    ASSERT_TRUE(catalog_->rewind(kPipe, 150, 120'000, true, {}, "", {}, 4096));
+    ASSERT_TRUE(catalog_->rewind(kPipe, {150, 120'000, true, {}, "", {}, 4096}));
     EXPECT_EQ(place(), "1-14 140 7");
 }
 
 TEST_F(CatalogDestination, DoesNotGoBackToTheStartWhenBatchesSinceAreForgotten) {
     for (int64_t i = 0; i <= static_cast<int64_t>(Catalog::kKeptBatches); ++i) commit(i);
-    EXPECT_FALSE(catalog_->rewind(kPipe, 100, 120'000, true, {}, "", {}, 4096));
-    ASSERT_TRUE(catalog_->rewind(kPipe, 9'000, 0, true, {}, "", {}, 4096));
+    EXPECT_FALSE(catalog_->rewind(kPipe, {100, 120'000, true, {}, "", {}, 4096}));
+    ASSERT_TRUE(catalog_->rewind(kPipe, {9'000, 0, true, {}, "", {}, 4096}));
     EXPECT_EQ(place(), "1-900 9000 1002");
-    EXPECT_FALSE(catalog_->rewind(kPipe, 100, 120'000, true, {}, "", {}, 4096));
+    EXPECT_FALSE(catalog_->rewind(kPipe, {100, 120'000, true, {}, "", {}, 4096}));
 }
 
 TEST_F(CatalogDestination, DoesNotGoBackOverWhatVersionsDependOn) {
     commit(1);
     commit(2);
     catalog_->stop_tables(kPipe, {{.table_index = 1, .reason = "altered", .from_version = 120}});
-    EXPECT_FALSE(catalog_->rewind(kPipe, 110, 0, true, {}, "", {}, 4096));
+    EXPECT_FALSE(catalog_->rewind(kPipe, {110, 0, true, {}, "", {}, 4096}));
     EXPECT_EQ(place(), "1-12 120 3");
     commit(3);
-    EXPECT_FALSE(catalog_->rewind(kPipe, 125, 0, true, {}, "", {}, 4096))
+    EXPECT_FALSE(catalog_->rewind(kPipe, {125, 0, true, {}, "", {}, 4096}))
         << "the end of batch 2 came before the stop";
     commit(4);
-    ASSERT_TRUE(catalog_->rewind(kPipe, 130, 0, true, {}, "", {}, 4096));
+    ASSERT_TRUE(catalog_->rewind(kPipe, {130, 0, true, {}, "", {}, 4096}));
     EXPECT_EQ(place(), "1-13 130 5");
 }
 
@@ -154,7 +195,7 @@ TEST_F(CatalogDestination, GoesBackFromAnOpenBatch) {
     commit(1);
     catalog_->put_intent(kPipe,
                          {.batch = 2, .from = gtids("1-11"), .first_version = 110, .last_version = 155});
-    ASSERT_TRUE(catalog_->rewind(kPipe, 105, 0, true, {}, "", {}, 4096));
+    ASSERT_TRUE(catalog_->rewind(kPipe, {105, 0, true, {}, "", {}, 4096}));
     EXPECT_EQ(place(), "1-10 100 3");
     EXPECT_EQ(catalog_->intent(kPipe)->first_version, 100u) << "all that is read again is the open batch";
     EXPECT_EQ(catalog_->intent(kPipe)->last_version, 155u);
@@ -173,7 +214,7 @@ TEST_F(CatalogDestination, TakesOverTheDestinationsPlace) {
     EXPECT_GE(catalog_->destination_record(kPipe).turn, 77u);
     // Nothing is known of the batches between.
     commit(2);
-    EXPECT_FALSE(catalog_->rewind(kPipe, 305, 0, true, {}, "", {}, 4096));
+    EXPECT_FALSE(catalog_->rewind(kPipe, {305, 0, true, {}, "", {}, 4096}));
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ void insert_tables(Statement&& insert, std::string_view pipe_id, const std::vect
                    table.mapping_json, table.snapshot_version, table.rows_loaded, table.counts.inserted,
                    table.counts.updated, table.counts.deleted, table.counts.adjusted, table.stop_reason,
                    table.stop_position, table.stopped_from, table.stopped_at, table.last_block,
-                   table.incomplete, table.load_table, table.load_uuid);
+                   table.incomplete_from, table.load_table, table.load_uuid);
     }
 }
 
@@ -78,7 +78,7 @@ std::vector<TableRecord> Catalog::tables(std::string_view pipe_id) const {
                         .joined_position = Position::parse(row.text(10)),
                         .target_uuid = row.text(11),
                         .last_block = row.integer(17),
-                        .incomplete = row.integer(18) != 0,
+                        .incomplete_from = row.number(18),
                         .snapshot_version = row.number(4),
                         .load_table = row.text(19),
                         .load_uuid = row.text(20),

@@ -95,7 +95,8 @@ struct TableRecord {
     Position joined_position{};  ///< nothing of the log at or before it concerns the table; none: all does
     std::string target_uuid{};   ///< of the ClickHouse table that holds its rows; empty: not known
     int64_t last_block = -1;     ///< the newest block of rows seen in it (TargetState); -1: none, not known
-    bool incomplete = false;     ///< rows up to Repair::until may be missing from its target
+    /// Rows from this version on, up to Repair::until, may be missing from its target; 0: none.
+    uint64_t incomplete_from = 0;
     uint64_t snapshot_version = 0;  ///< the lowest of the load's partitions
     /// The table that the load under way writes to instead of the target, whose place it takes at the end; or
     /// one that is still to be dropped. Empty: none.
@@ -129,8 +130,8 @@ struct TargetMark {
     bool operator==(const TargetMark&) const = default;
 };
 
-/// Versions that were sent to the destination before, and that the log gives once more. A table that is not
-/// `incomplete` has them all; in one that is, each row is looked for before it is sent again.
+/// Versions that were sent to the destination before, and that the log gives once more. A table has those
+/// below its `incomplete_from`; of the others each row is looked for before it is sent again.
 struct Repair {
     uint64_t until = 0;  ///< 0: nothing is repaired
     std::string salt{};  ///< makes the tokens of its blocks others than those of the first time
@@ -139,12 +140,30 @@ struct Repair {
 /// What a pipe, or intake, knows of itself and its destination, so that each can tell when the other was put
 /// back to an older state.
 struct DestinationRecord {
-    std::string ledger_id{};   ///< under which the destination's ledger has it
-    uint64_t turn = 0;         ///< grows with every change of the checkpoint or the tables
-    uint64_t tables_turn = 0;  ///< the turn of the last change that the versions of the log depend on
-    std::string server{};      ///< that was last spoken to (TargetStates)
-    int64_t life = 0;          ///< when it had started; Unix seconds, 0: none
+    std::string ledger_id{};    ///< under which the destination's ledger has it
+    uint64_t turn = 0;          ///< grows with every change of the checkpoint or the tables
+    uint64_t tables_turn = 0;   ///< the turn of the last change that the versions of the log depend on
+    std::string server{};       ///< that was last spoken to (TargetStates)
+    int64_t life = 0;           ///< when it had started; Unix seconds, 0: none
+    uint64_t safe_version = 0;  ///< what was inserted up to here outlives a power cut of the server
     Repair repair{};
+};
+
+struct IncompleteTable {
+    uint32_t table_index = 0;
+    uint64_t from_version = 1;  ///< TableRecord::incomplete_from, where that is not lower already
+};
+
+/// How far a checkpoint goes back, and what is repaired from there.
+struct Rewind {
+    uint64_t from_version = 0;   ///< the first that is missing
+    int64_t margin_ms = 0;       ///< so much longer ago a batch has to have ended to go back to its end
+    bool start_is_safe = false;  ///< the targets hold what they held where the pipe began
+    std::vector<IncompleteTable> tables{};
+    std::string salt{};
+    std::vector<TargetMark> marks{};
+    uint64_t block_bytes = 0;
+    bool as_far_as_kept = false;  ///< where no such batch is kept, to the oldest that is
 };
 
 /// A table that leaves the flow: see TableRecord.

@@ -31,8 +31,9 @@ std::vector<std::string> split_fields(std::string_view line) {
 
 }  // namespace
 
-std::vector<std::vector<std::string>> query_rows(ClickHouseClient& client, const std::string& sql) {
-    std::string answer = client.query(sql + " FORMAT TabSeparated");
+std::vector<std::vector<std::string>> query_rows(ClickHouseClient& client, const std::string& sql,
+                                                 const ClickHouseParameters& parameters) {
+    std::string answer = client.query(sql + " FORMAT TabSeparated", parameters);
     std::vector<std::vector<std::string>> rows;
     std::string_view rest = answer;
     while (!rest.empty()) {

@@ -19,7 +19,8 @@ inline constexpr const char* kAlteredAt =
     "if(metadata_modification_time > now() - 2, 0, toUnixTimestamp(metadata_modification_time))";
 
 /// Runs a SELECT (without FORMAT); throws as ClickHouseClient::query does.
-std::vector<std::vector<std::string>> query_rows(ClickHouseClient& client, const std::string& sql);
+std::vector<std::vector<std::string>> query_rows(ClickHouseClient& client, const std::string& sql,
+                                                 const ClickHouseParameters& parameters = {});
 
 /// The UUID that system.tables prints; empty for the one that means none.
 std::string table_uuid(const std::string& text);

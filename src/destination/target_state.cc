@@ -17,6 +17,8 @@ bool numbers_its_blocks(const std::string& engine) {
     return engine == "MergeTree" || engine == "ReplacingMergeTree";
 }
 
+const ClickHouseParameters kOneThread{{"max_threads", "1"}};
+
 }  // namespace
 
 bool is_another_life(int64_t before, int64_t now) {
@@ -26,49 +28,47 @@ bool is_another_life(int64_t before, int64_t now) {
 TargetStates read_target_states(ClickHouseClient& client, const std::string& database,
                                 const std::vector<std::string>& tables) {
     TargetStates found;
-    const std::string of = quote_target_literal(database);
     bool sees_parts = true;
     for_names(tables, [&](const std::string& names) {
-        auto ask = [&](bool with_parts) {
-            std::string blocks = "-1, -1", join;
-            if (with_parts) {
-                blocks = "if(p.table = '', -1, p.last_block), if(m.table = '', -1, m.last_mutation)";
-                join = fmt::format(
-                    " LEFT JOIN (SELECT table, max(max_block_number) AS last_block FROM system.parts WHERE "
-                    "active AND rows > 0 AND database = {0} AND table IN ({1}) GROUP BY table) AS p "
-                    "ON p.table = t.name "
-                    "LEFT JOIN (SELECT table, max(arrayMax(block_numbers.number)) AS last_mutation FROM "
-                    "system.mutations WHERE database = {0} AND table IN ({1}) GROUP BY table) AS m "
-                    "ON m.table = t.name",
-                    of, names);
-            }
-            return query_rows(
-                client,
-                fmt::format(
-                    "SELECT t.name, toString(t.uuid), notEmpty(t.dependencies_table), "
-                    "t.engine, position(t.engine_full, ' TTL ') > 0, {}, "
-                    "toUnixTimestamp(now()) - uptime(), {}, hostName() FROM system.tables AS t{} WHERE "
-                    "t.database = {} AND t.name IN ({})",
-                    blocks, kAlteredAt, join, of, names));
-        };
+        const std::string of = fmt::format("database = {} AND", quote_target_literal(database));
+        const std::string rows_of_tables = fmt::format(
+            "SELECT name, toString(uuid), notEmpty(dependencies_table), engine,"
+            " position(engine_full, ' TTL ') > 0, {}, toUnixTimestamp(now()) - uptime(), hostName(),"
+            " -1, -1 FROM system.tables WHERE {} name IN ({})",
+            kAlteredAt, of, names);
+        // Joined here: for the server a JOIN would be more work than all the rest.
+        const std::string rows_of_parts = fmt::format(
+            " UNION ALL SELECT table, '', 0, '', 0, 0, 0, '', max(max_block_number), -1 FROM system.parts"
+            " WHERE {0} active AND rows > 0 AND table IN ({1}) GROUP BY table"
+            " UNION ALL SELECT table, '', 0, '', 0, 0, 0, '', -1, max(arrayMax(block_numbers.number))"
+            " FROM system.mutations WHERE {0} table IN ({1}) GROUP BY table",
+            of, names);
         std::vector<std::vector<std::string>> rows;
         try {
-            rows = ask(sees_parts);
+            rows = query_rows(client, rows_of_tables + (sees_parts ? rows_of_parts : ""), kOneThread);
         } catch (const Error&) {
             if (!sees_parts || !client.was_denied()) throw;
             sees_parts = false;
-            rows = ask(false);
+            rows = query_rows(client, rows_of_tables, kOneThread);
+        }
+        const auto number = [](const std::string& text) { return std::strtoll(text.c_str(), nullptr, 10); };
+        std::map<std::string, std::pair<int64_t, int64_t>> blocks;  // newest block and mutation, by table
+        for (const auto& row : rows) {
+            auto& [block, mutation] = blocks.try_emplace(row.at(0), -1, -1).first->second;
+            block = std::max<int64_t>(block, number(row.at(8)));
+            mutation = std::max<int64_t>(mutation, number(row.at(9)));
         }
         for (const auto& row : rows) {
+            if (row.at(3).empty()) continue;
             TargetState& state = found.tables[row.at(0)];
             state.uuid = table_uuid(row.at(1));
             state.has_views = row.at(2) == "1";
             state.counts_blocks = sees_parts && numbers_its_blocks(row.at(3)) && row.at(4) == "0";
-            if (state.counts_blocks) state.last_block = std::strtoll(row.at(5).c_str(), nullptr, 10);
-            state.last_mutation = std::strtoll(row.at(6).c_str(), nullptr, 10);
-            state.altered_at = std::strtoll(row.at(8).c_str(), nullptr, 10);
-            found.server = row.at(9);
-            found.life = std::strtoll(row.at(7).c_str(), nullptr, 10);
+            state.altered_at = number(row.at(5));
+            if (state.counts_blocks) state.last_block = blocks.at(row.at(0)).first;
+            state.last_mutation = blocks.at(row.at(0)).second;
+            found.life = number(row.at(6));
+            found.server = row.at(7);
         }
     });
     return found;

@@ -9,6 +9,7 @@
 
 #include "base/byte_buffer.h"
 #include "base/error.h"
+#include "destination/query_rows.h"
 #include "destination/quoting.h"
 #include "model/table_plan.h"
 
@@ -29,12 +30,14 @@ uint64_t highest_version(ClickHouseClient& client, const std::string& database, 
     return version;
 }
 
-uint64_t count_versions_up_to(ClickHouseClient& client, const std::string& database, const std::string& table,
-                              uint64_t last) {
-    const std::string count =
-        client.query(fmt::format("SELECT count() FROM {} WHERE {} <= {}", quoted_target(database, table),
-                                 quote_target_identifier(MetaColumns::kVersion), last));
-    return std::strtoull(count.c_str(), nullptr, 10);
+VersionCounts count_versions(ClickHouseClient& client, const std::string& database, const std::string& table,
+                             uint64_t last) {
+    const auto rows =
+        query_rows(client, fmt::format("SELECT countIf({0} <= {1}), countIf({0} > {1}) FROM {2}",
+                                       quote_target_identifier(MetaColumns::kVersion), last,
+                                       quoted_target(database, table)));
+    return {std::strtoull(rows.at(0).at(0).c_str(), nullptr, 10),
+            std::strtoull(rows.at(0).at(1).c_str(), nullptr, 10)};
 }
 
 std::vector<uint64_t> versions_between(ClickHouseClient& client, const std::string& database,

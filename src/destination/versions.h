@@ -17,8 +17,12 @@ uint64_t highest_version(ClickHouseClient& client, const std::string& database, 
 std::vector<uint64_t> versions_between(ClickHouseClient& client, const std::string& database,
                                        const std::string& table, uint64_t first, uint64_t last);
 
-/// How many rows have at most version `last`. Throws what ClickHouseClient::query throws.
-uint64_t count_versions_up_to(ClickHouseClient& client, const std::string& database, const std::string& table,
-                              uint64_t last);
+struct VersionCounts {
+    uint64_t up_to = 0, above = 0;  ///< rows
+};
+
+/// On either side of the end of version `last`. Throws what ClickHouseClient::query throws.
+VersionCounts count_versions(ClickHouseClient& client, const std::string& database, const std::string& table,
+                             uint64_t last);
 
 }  // namespace penstock

@@ -233,7 +233,13 @@ EnginePorts EngineFiles::choose_ports(std::optional<std::uint16_t> http, std::op
             throw_usage(fmt::format("port {} is taken", *asked),
                         fmt::format("Give another one with {}, or leave it out to get a free one", option));
         }
-        if (before != 0 && port_is_free(before)) return before;
+        // An engine that was killed lets go of its lock a moment before its ports, and who uses it knows
+        // these.
+        constexpr int kTries = 100;
+        for (int tries = 0; before != 0 && tries < kTries; ++tries) {
+            if (port_is_free(before)) return before;
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        }
         return find_free_port();
     };
     EnginePorts ports;

@@ -49,8 +49,8 @@ class EngineFiles {
     /// The password, generated at the first call for this directory.
     std::string load_or_create_password();
 
-    /// The ports to listen on: as asked for, else as at the last start when still free, else free ones;
-    /// stored. Throws Error (kUsage) when a port that was asked for is taken.
+    /// The ports to listen on: as asked for, else as at the last start when they are free within two
+    /// seconds, else free ones; stored. Throws Error (kUsage) when a port that was asked for is taken.
     EnginePorts choose_ports(std::optional<std::uint16_t> http, std::optional<std::uint16_t> tcp);
     /// Forgets stored ports, so that the next choice is a new one.
     void forget_ports();

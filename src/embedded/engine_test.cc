@@ -6,18 +6,22 @@
 #include <functional>
 #include <sstream>
 #include <string>
+#include <thread>
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "embedded/engine_files.h"
 #include "embedded/engine_helper.h"
 
 namespace penstock {
@@ -68,6 +72,18 @@ bool eventually(const std::function<bool()>& condition) {
         std::this_thread::sleep_for(50ms);
     }
     return false;
+}
+
+/// A listening socket; port 0: any.
+int listen_on(std::uint16_t port) {
+    const int listener = socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(listen(listener, 1), 0);
+    return listener;
 }
 
 std::string read_file(const fs::path& path) {
@@ -186,14 +202,36 @@ TEST(Engine, KeepsDataAndAddressesOverCrashesAndRestarts) {
     EXPECT_EQ(query(at, "SELECT count() FROM shop.t"), "1007\n");
 }
 
+TEST(Engine, WaitsForThePortsThatADeadOneStillHolds) {
+    const TemporaryDirectory directory;
+    EnginePorts before;
+    {
+        EngineFiles files(directory.path());
+        before = files.choose_ports({}, {});
+    }
+    const int dying = listen_on(before.http);
+    EnginePorts ports;
+    std::jthread start([&] {
+        EngineFiles files(directory.path());
+        files.lock();
+        ports = files.choose_ports({}, {});
+    });
+    EXPECT_TRUE(eventually([&] {
+        const int file = open((directory.path() / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        const bool held = flock(file, LOCK_SH | LOCK_NB) != 0;
+        close(file);
+        return held;
+    }));
+    close(dying);
+    start.join();
+    EXPECT_EQ(ports.http, before.http);
+    EXPECT_EQ(ports.tcp, before.tcp);
+}
+
 TEST(Engine, SaysThatAPortIsTaken) {
-    const int taken = socket(AF_INET, SOCK_STREAM, 0);
+    const int taken = listen_on(0);
     sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof address;
-    ASSERT_EQ(bind(taken, reinterpret_cast<sockaddr*>(&address), size), 0);
-    ASSERT_EQ(listen(taken, 1), 0);
     ASSERT_EQ(getsockname(taken, reinterpret_cast<sockaddr*>(&address), &size), 0);
     const std::uint16_t port = ntohs(address.sin_port);
 

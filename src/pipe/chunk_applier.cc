@@ -19,6 +19,7 @@
 #include "pipe/destination_check.h"
 #include "pipe/sent_rows.h"
 #include "pipe/stopped_tables.h"
+#include "pipe/target_repair.h"
 #include "pipe/threads.h"
 
 namespace penstock {
@@ -58,7 +59,7 @@ ChunkApplier::ChunkApplier(PipeContext& context, BlockPool& pool, std::stop_toke
       repair_(context.catalog->destination_record(context.pipe_id).repair) {
     if (repair_.until != 0) {
         for (const TableRecord& table : context.catalog->tables(context.pipe_id)) {
-            if (table.incomplete) incomplete_.insert(table.table_index);
+            incomplete_from_[table.table_index] = table.incomplete_from;
         }
     }
     for (size_t i = 0; i < kWriters; ++i) {
@@ -104,6 +105,8 @@ void ChunkApplier::insert_blocks(Chunk& chunk) {
     std::sort(plans.begin(), plans.end());
     plans.erase(std::unique(plans.begin(), plans.end()), plans.end());
     watch_.look_before(plans);
+    is_safe_ = false;
+    unsafe_since_ = Clock::now();
     if (Clock::now() - owned_at_ >= kOwnedFor) {
         require_ownership(context_, client_);
         owned_at_ = Clock::now();
@@ -155,7 +158,7 @@ void ChunkApplier::write(BlockWriter& writer, Block& block, std::string token) {
     if (context_.lost_targets.contains(block.plan->id)) return;
     if (repair_.until != 0 && load_le<8>(block.version.data()) <= repair_.until) {
         ClickHouseClient client(context_.destination);
-        leave_out_sent_rows(client, block, repair_.until, incomplete_.contains(block.plan->id));
+        leave_out_sent_rows(client, block, repair_.until, incomplete_from_.at(block.plan->id));
         if (block.rows == 0) return;
         // A Null target is asked for nothing: that its views see no row twice is the tokens' part, as ever.
         if (block.plan->engine != TableEngine::kNull) token += "/" + repair_.salt;
@@ -219,6 +222,7 @@ void ChunkApplier::commit(const Chunk& chunk) {
     }
     if (stats.tables.empty()) {
         context_.catalog->put_checkpoint(context_.pipe_id, checkpoint);  // only unmapped transactions
+        note_what_is_safe(checkpoint);
     } else {
         context_.catalog->commit_batch(context_.pipe_id, checkpoint, stats);
         progress.batches += 1;
@@ -234,6 +238,19 @@ void ChunkApplier::commit(const Chunk& chunk) {
         note_in_ledger(context_, client_);
         owned_at_ = noted_at_ = Clock::now();
         noted_ = true;
+    }
+}
+
+/// A server that is up two minutes after the last insert, and was not started anew, has it all on disk.
+void ChunkApplier::note_what_is_safe(const Checkpoint& checkpoint) {
+    if (is_safe_ || Clock::now() - unsafe_since_ < kUnsafe) return;
+    try {
+        watch_.require_same_life();
+        context_.catalog->put_safe_version(context_.pipe_id, checkpoint.next_version - 1);
+        is_safe_ = true;
+    } catch (const Error& e) {
+        if (e.disposition() != Disposition::kRetry) throw;
+        unsafe_since_ = Clock::now();  // whatever it is, what is inserted next finds out
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <set>
 #include <stop_token>
@@ -40,6 +41,7 @@ class ChunkApplier {
     void collapse(Block& block);
     bool may_go_on(const TablePlan& plan);
     void commit(const Chunk& chunk);
+    void note_what_is_safe(const Checkpoint& checkpoint);
 
     PipeContext& context_;
     std::mutex refused_mutex_;  // guards context_.refused_targets while several threads insert
@@ -48,13 +50,15 @@ class ChunkApplier {
     std::vector<BlockWriter> writers_;
     TargetWatch watch_;
     Repair repair_;
-    std::set<uint32_t> incomplete_;  // tables; see Repair
+    std::map<uint32_t, uint64_t> incomplete_from_;  // by table, all of them; see Repair
     int64_t batch_started_ms_ = 0;
     uint64_t batch_blocks_ = 0, batch_bytes_ = 0;
     std::set<uint32_t> batch_tables_;  // that the batch wrote to
     using Clock = std::chrono::steady_clock;
-    Clock::time_point owned_at_{}, noted_at_{};  // when the ledger was read and written last
-    bool noted_ = true;                          // it has the last checkpoint
+    Clock::time_point owned_at_{}, noted_at_{};      // when the ledger was read and written last
+    bool noted_ = true;                              // it has the last checkpoint
+    Clock::time_point unsafe_since_ = Clock::now();  // of the last insert, or the load before
+    bool is_safe_ = false;                           // what was inserted, and the catalog knows
 };
 
 }  // namespace penstock

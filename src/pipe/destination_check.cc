@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <limits>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -17,14 +16,11 @@
 #include "destination/target_state.h"
 #include "destination/versions.h"
 #include "pipe/each_target.h"
-#include "pipe/stopped_tables.h"
+#include "pipe/load_check.h"
+#include "pipe/target_repair.h"
 
 namespace penstock {
 namespace {
-
-/// A system that loses power may lose what was written so long ago: files are on disk half a minute after
-/// they were written, unless the disk is far behind.
-constexpr std::chrono::milliseconds kUnsafe{120'000};
 
 constexpr const char* kOperation = "compare the catalog with the destination";
 
@@ -74,24 +70,41 @@ LedgerNote note_of(const PipeContext& context, const DestinationRecord& known, u
             .next_batch = checkpoint.next_batch};
 }
 
-std::vector<uint32_t> tables_with_rows(const PipeContext& context) {
-    std::vector<uint32_t> tables;
-    for (const TablePlan& plan : context.plans) {
-        if (plan.engine != TableEngine::kNull) tables.push_back(plan.id);
-    }
-    return tables;
+/// In the place of the target: stop_lost_targets tells.
+bool is_another_table(const TableRecord& record, const TargetState& found) {
+    return !record.target_uuid.empty() && !found.uuid.empty() && !record.is_target(found.uuid);
 }
 
-void stop_null_tables(PipeContext& context, uint64_t from_version, const std::string& why) {
-    std::vector<StoppedTable> stops;
-    const std::vector<TableRecord> records = context.catalog->tables(context.pipe_id);
-    for (const TablePlan& plan : context.plans) {
-        if (plan.engine != TableEngine::kNull || records.at(plan.id).stopped()) continue;
-        const Error error = Error(Disposition::kFailPipe, kOperation, why, "Resync the table")
-                                .at_table(plan.source.qualified_name());
-        stops.push_back({.table_index = plan.id, .reason = error.what(), .from_version = from_version});
+/// Another catalog may have sent more than this one and the ledger know: what it had open, or has closed
+/// since it wrote into the ledger last. All that is one open batch.
+void repair_what_was_sent(PipeContext& context, ClickHouseClient& client) {
+    Catalog& catalog = *context.catalog;
+    const std::optional<Checkpoint> checkpoint = catalog.checkpoint(context.pipe_id);
+    if (!checkpoint) return;
+    const std::optional<Intent> open = catalog.intent(context.pipe_id);
+    const uint64_t given_out = open ? open->last_version : checkpoint->next_version - 1;
+    const std::vector<TableRecord> records = catalog.tables(context.pipe_id);
+    std::vector<const TablePlan*> plans;
+    for (const TablePlan* plan : with_rows(context.plans)) {
+        const TableRecord& record = records.at(plan->id);
+        if (record.stopped()) continue;
+        if (record.load_state != LoadState::kLoaded) return;  // nothing of the log was sent yet
+        plans.push_back(plan);
     }
-    if (!stops.empty()) stop_tables(context, stops);
+    const TargetStates found = read_target_states(client, context.spec.target_database, target_names(plans));
+    uint64_t sent = 0;
+    for (const TablePlan* plan : plans) {
+        const auto there = found.tables.find(plan->target_table);
+        if (there == found.tables.end() || is_another_table(records.at(plan->id), there->second)) continue;
+        sent = std::max(sent, highest_version(client, plan->target_database, plan->target_table));
+    }
+    if (sent <= given_out) return;
+    begin_repair(context, sent);
+    catalog.put_intent(context.pipe_id, {.batch = checkpoint->next_batch,
+                                         .from = checkpoint->position,
+                                         .first_version = checkpoint->next_version,
+                                         .last_version = sent,
+                                         .block_bytes = flow_block_bytes(context)});
 }
 
 /// The catalog is older than the destination.
@@ -111,22 +124,11 @@ void adopt_newer_place(PipeContext& context, ClickHouseClient& client, const Des
     }
     const Checkpoint newer{Position::parse(note.position), note.next_version, note.next_batch,
                            LogAnchor::parse(note.anchor)};
-    uint64_t sent = 0;  // of the batch that was open when the newer catalog was lost
-    for (const TablePlan* plan : with_rows(context.plans))
-        sent = std::max(sent, highest_version(client, plan->target_database, plan->target_table));
     spdlog::warn(
         "the data directory is older than the targets, which hold the pipe up to {}: going on from there",
         note.position);
     catalog.adopt_checkpoint(context.pipe_id, newer, note.turn);
-    if (sent >= newer.next_version) {
-        catalog.begin_repair(context.pipe_id, {.until = sent, .salt = make_uuid().substr(0, 8)},
-                             tables_with_rows(context));
-        catalog.put_intent(context.pipe_id, {.batch = newer.next_batch,
-                                             .from = newer.position,
-                                             .first_version = newer.next_version,
-                                             .last_version = sent,
-                                             .block_bytes = flow_block_bytes(context)});
-    }
+    repair_what_was_sent(context, client);
     stop_null_tables(
         context, newer.next_version,
         "the data directory is older than the targets, and a target of the engine Null does not tell "
@@ -151,10 +153,13 @@ void take_up_ledger(PipeContext& context, ClickHouseClient& client) {
     // A flow that connects anew takes nothing back, but from a ledger that is older than itself.
     if (note && !ours && context.ledger_epoch != 0 && note->epoch >= context.ledger_epoch)
         throw taken_up_elsewhere();
+    const std::string before = note ? note->owner : "";
     if (note && !ours) note = take_over(context, client, known.ledger_id, *note);
     if (note && note->turn > known.turn) {
         adopt_newer_place(context, client, known, *note);
         known = context.catalog->destination_record(context.pipe_id);
+    } else if (!note || (!ours && !has_ended(context, before))) {
+        repair_what_was_sent(context, client);
     }
     context.ledger_epoch = std::max(context.ledger_epoch, note ? note->epoch : 1);
     write_ledger(client, database, known.ledger_id, note_of(context, known, context.ledger_epoch));
@@ -171,17 +176,11 @@ void take_up_ledger_if_allowed(PipeContext& context, ClickHouseClient& client) {
     }
 }
 
-/// Tables whose targets lack rows, with what is known of them; the others' marks are stored.
-struct Damaged {
-    uint32_t table = 0;
-    int64_t block = 0;  ///< the newest that is left
-};
-
+/// What the targets hold; the marks of those that lack nothing are stored.
 struct Looked {
-    std::vector<Damaged> damaged;
+    SeenTargets targets;
     std::string server;
     int64_t life = 0;
-    bool started_anew = false;  // since it was spoken to last
 };
 
 Looked look_at_marks(PipeContext& context, ClickHouseClient& client,
@@ -198,7 +197,7 @@ Looked look_at_marks(PipeContext& context, ClickHouseClient& client,
     looked.life = found.life;
     const DestinationRecord known = context.catalog->destination_record(context.pipe_id);
     const bool same_server = known.life != 0 && known.server == found.server;
-    looked.started_anew = same_server && is_another_life(known.life, found.life);
+    looked.targets.started_anew = same_server && is_another_life(known.life, found.life);
     if (found.life != 0) context.server_lives[found.server] = found.life;
     std::vector<TargetMark> marks;
     for (const TablePlan* plan : plans) {
@@ -206,12 +205,13 @@ Looked look_at_marks(PipeContext& context, ClickHouseClient& client,
         const auto there = found.tables.find(plan->target_table);
         if (there == found.tables.end()) continue;  // stop_lost_targets tells, as of another table
         const TargetState& state = there->second;
-        if (!record.target_uuid.empty() && !state.uuid.empty() && !record.is_target(state.uuid)) continue;
+        if (state.counts_blocks && state.last_mutation < 0) looked.targets.countable.insert(plan->id);
+        if (is_another_table(record, state)) continue;
         const bool emptied = state.last_block < 0 && plan->delete_on_merge;  // all may be deleted rows
         // A server that has not been down loses nothing: somebody has dropped a partition.
-        const bool purged = state.last_block >= 0 && same_server && !looked.started_anew;
+        const bool purged = state.last_block >= 0 && same_server && !looked.targets.started_anew;
         if (state.lacks(record.last_block) && !emptied && !purged) {
-            looked.damaged.push_back({plan->id, state.last_block});
+            looked.targets.damaged.push_back({plan->id, state.last_block});
         } else if (state.uuid != record.target_uuid || state.last_block != record.last_block) {
             marks.push_back({plan->id, state.uuid, state.counts_blocks ? state.last_block : -1});
         }
@@ -220,78 +220,26 @@ Looked look_at_marks(PipeContext& context, ClickHouseClient& client,
     return looked;
 }
 
-/// Whether the rows of all loads are there, as far as those that were changed since can be told from lost
-/// ones.
-bool holds_loads(PipeContext& context, ClickHouseClient& client, const std::vector<TableRecord>& records) {
+/// Each row of a load was counted once, but a server that was started anew may have lost some since. True
+/// when any table is to be loaded again.
+bool reset_wrong_loads(PipeContext& context, ClickHouseClient& client) {
+    Catalog& catalog = *context.catalog;
+    const std::vector<TableRecord> records = catalog.tables(context.pipe_id);
+    std::vector<LoadedTable> tables;
     for (const TablePlan* plan : with_rows(context.plans)) {
         const TableRecord& record = records.at(plan->id);
-        if (record.stopped() || record.rows_loaded == 0) continue;
-        uint64_t last = 0;
-        for (const PartitionRecord& partition : context.catalog->partitions(context.pipe_id, plan->id))
-            last = std::max(last, partition.version);
-        const uint64_t there = count_versions_up_to(client, plan->target_database, plan->target_table, last);
-        if (there + record.counts.updated + record.counts.deleted < record.rows_loaded) return false;
+        if (record.stopped() || record.load_state != LoadState::kLoaded) continue;
+        tables.push_back({plan, plan->target_table, catalog.partitions(context.pipe_id, plan->id)});
     }
-    return true;
-}
-
-/// Goes back to where every damaged table still holds all rows. False where that is not possible.
-bool go_back(PipeContext& context, ClickHouseClient& client, const std::vector<TableRecord>& records,
-             const std::vector<Damaged>& damaged) {
-    uint64_t from = std::numeric_limits<uint64_t>::max();
-    for (const Damaged& table : damaged) {
-        const TablePlan& plan = context.plans.at(table.table);
-        const uint64_t whole = highest_version(client, plan.target_database, plan.target_table);
-        if (whole == 0 && records.at(table.table).rows_loaded != 0) return false;  // those of its load too
-        from = std::min(from, whole + 1);
+    bool any = false;
+    const std::vector<WrongRows> wrong = find_wrong_rows(client, tables);
+    for (size_t i = 0; i < tables.size(); ++i) {
+        if (wrong[i].partitions.empty()) continue;
+        spdlog::warn("{}; loading it again", wrong_rows_error(tables[i], wrong[i]).what());
+        catalog.reset_load(context.pipe_id, tables[i].plan->id);
+        any = true;
     }
-    const std::string salt = make_uuid().substr(0, 8);
-    const std::vector<uint32_t> tables = tables_with_rows(context);
-    std::vector<TargetMark> marks;
-    for (const Damaged& table : damaged) marks.push_back({table.table, {}, table.block});
-    const std::optional<Intent> open = context.catalog->intent(context.pipe_id);
-    if (!context.catalog->rewind(context.pipe_id, from, kUnsafe.count(),
-                                 holds_loads(context, client, records), tables, salt, marks,
-                                 flow_block_bytes(context)))
-        return false;
-    if (open)
-        stop_null_tables(
-            context, open->last_version + 1,
-            "ClickHouse lacks rows that it had acknowledged while a batch was open, and a target of the "
-            "engine Null does not tell what its views have seen");
-    return true;
-}
-
-void mend_or_stop(PipeContext& context, ClickHouseClient& client, const std::vector<TableRecord>& records,
-                  const std::vector<Damaged>& damaged) {
-    Catalog& catalog = *context.catalog;
-    std::string names;
-    for (const Damaged& table : damaged)
-        names += (names.empty() ? "" : ", ") + records.at(table.table).target_table;
-    if (go_back(context, client, records, damaged)) {
-        spdlog::warn(
-            "ClickHouse lacks rows that it had acknowledged (of {}): they are sent again, from {} on", names,
-            catalog.checkpoint(context.pipe_id).value().position.to_string());
-        return;
-    }
-    uint64_t from_version = catalog.checkpoint(context.pipe_id).value_or(Checkpoint{}).next_version;
-    if (const std::optional<Intent> intent = catalog.intent(context.pipe_id))
-        from_version = std::max(from_version, intent->last_version + 1);
-    std::vector<StoppedTable> stops;
-    for (const Damaged& table : damaged) {
-        const TablePlan& plan = context.plans.at(table.table);
-        const Error error = Error(Disposition::kFailPipe, kOperation,
-                                  quoted_target(plan.target_database, plan.target_table) +
-                                      " lacks rows that ClickHouse had acknowledged: its newest block is " +
-                                      std::to_string(table.block) + " and was " +
-                                      std::to_string(records.at(table.table).last_block) +
-                                      " (it was emptied or put back, or the server lost power)",
-                                  context.is_intake ? "Resync again" : "Resync the table")
-                                .at_table(plan.source.qualified_name());
-        if (context.is_intake) throw error;
-        stops.push_back({.table_index = table.table, .reason = error.what(), .from_version = from_version});
-    }
-    stop_tables(context, stops);
+    return any;
 }
 
 }  // namespace
@@ -302,14 +250,8 @@ void reconcile_destination(PipeContext& context) {
     Catalog& catalog = *context.catalog;
     const std::vector<TableRecord> records = catalog.tables(context.pipe_id);
     const Looked looked = look_at_marks(context, client, records);
-    if (!looked.damaged.empty()) mend_or_stop(context, client, records, looked.damaged);
+    repair_targets(context, client, looked.targets);
     if (looked.life == 0) return;
-    if (const std::optional<Intent> intent = catalog.intent(context.pipe_id); intent && looked.started_anew) {
-        std::vector<uint32_t> all;
-        for (const TablePlan& plan : context.plans) all.push_back(plan.id);
-        catalog.begin_repair(context.pipe_id,
-                             {.until = intent->last_version, .salt = make_uuid().substr(0, 8)}, all);
-    }
     const DestinationRecord known = catalog.destination_record(context.pipe_id);
     if (known.server != looked.server || is_another_life(known.life, looked.life))
         catalog.put_destination_life(context.pipe_id, looked.server, looked.life);
@@ -318,15 +260,18 @@ void reconcile_destination(PipeContext& context) {
 bool reset_damaged_loads(PipeContext& context) {
     Catalog& catalog = *context.catalog;
     ClickHouseClient client(context.destination);
-    const std::vector<TableRecord> records = catalog.tables(context.pipe_id);
-    const Looked looked = look_at_marks(context, client, records);
-    for (const Damaged& table : looked.damaged) {
+    put_on_disk(client);
+    const Looked looked = look_at_marks(context, client, catalog.tables(context.pipe_id));
+    for (const DamagedTarget& target : looked.targets.damaged) {
         spdlog::warn("{}: ClickHouse lacks rows of its load that it had acknowledged; it is loaded again",
-                     records.at(table.table).target_table);
-        catalog.put_target_marks(context.pipe_id, {{table.table, {}, table.block}});
-        catalog.reset_load(context.pipe_id, table.table);
+                     context.plans.at(target.table).target_table);
+        catalog.put_target_marks(context.pipe_id, {{target.table, {}, target.block}});
+        catalog.reset_load(context.pipe_id, target.table);
     }
-    return !looked.damaged.empty();
+    if (!looked.targets.started_anew) return !looked.targets.damaged.empty();
+    const bool wrong = reset_wrong_loads(context, client);
+    catalog.put_destination_life(context.pipe_id, looked.server, looked.life);
+    return wrong || !looked.targets.damaged.empty();
 }
 
 void mark_targets(PipeContext& context, const std::vector<uint32_t>& tables) {

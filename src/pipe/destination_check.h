@@ -7,8 +7,8 @@
 // - A target has fewer blocks than when its last rows were acknowledged: rows are missing. The pipe goes back
 //   to an older checkpoint and sends what is missing again, under the same versions; where that is not
 //   possible the table stops.
-// - The server was started anew while a batch was open: what it had acknowledged of it may be gone, so the
-//   batch's rows are looked for before they are sent again.
+// - The server was started anew: what it had acknowledged in the minutes before may be gone, so that is
+//   looked for, and sent again where it is missing.
 
 #include <chrono>
 #include <cstdint>
@@ -23,8 +23,9 @@ namespace penstock {
 /// intake lacks cannot be sent again. Not while a flow or load of the pipe runs.
 void reconcile_destination(PipeContext& context);
 
-/// Of tables that are loaded and that nothing of the log was sent to yet: those that lack rows of their load
-/// are to be loaded again. True when there are any. Throws as ClickHouseClient::query does.
+/// Of tables that are loaded and that nothing of the log was sent to yet: puts them on disk; those that lack
+/// rows of their load are to be loaded again. True when there are any. Throws as ClickHouseClient::query
+/// does.
 bool reset_damaged_loads(PipeContext& context);
 
 /// Stores what the targets of these tables hold now.

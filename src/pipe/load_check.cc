@@ -2,16 +2,20 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 #include <sstream>
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include "destination/schema.h"
+#include "destination/versions.h"
 #include "pipe/context.h"
 
 namespace penstock {
 namespace {
 
+constexpr size_t kTablesAtOnce = 100;  // in one query
 constexpr size_t kDistinctAtOnce = 8;  // partitions whose keys ClickHouse holds in memory at once
 
 /// What was acknowledged under one version.
@@ -85,11 +89,8 @@ void count_distinct(ClickHouseClient& client, size_t place, const LoadedTable& t
     }
 }
 
-}  // namespace
-
-std::vector<WrongRows> find_wrong_rows(ClickHouseClient& client, const std::vector<LoadedTable>& tables) {
+std::vector<WrongRows> find_at_once(ClickHouseClient& client, std::span<const LoadedTable> tables) {
     std::vector<WrongRows> wrong(tables.size());
-    if (tables.empty()) return wrong;
     std::vector<Counted> counted(tables.size());
     std::vector<std::string> names;
     for (size_t i = 0; i < tables.size(); ++i) {
@@ -129,6 +130,42 @@ std::vector<WrongRows> find_wrong_rows(ClickHouseClient& client, const std::vect
         }
     }
     return wrong;
+}
+
+}  // namespace
+
+std::vector<WrongRows> find_wrong_rows(ClickHouseClient& client, const std::vector<LoadedTable>& tables) {
+    std::vector<WrongRows> wrong;
+    for (size_t i = 0; i < tables.size(); i += kTablesAtOnce) {
+        const std::span some = std::span(tables).subspan(i, std::min(kTablesAtOnce, tables.size() - i));
+        for (WrongRows& found : find_at_once(client, some)) wrong.push_back(std::move(found));
+    }
+    return wrong;
+}
+
+void put_on_disk(ClickHouseClient& client) {
+    try {
+        client.query("SYSTEM SYNC FILE CACHE");
+    } catch (const Error& e) {
+        spdlog::info(
+            "{}; a power cut of its machine in the next two minutes may take rows of the load{}", e.what(),
+            client.was_denied() ? ". GRANT SYSTEM SYNC FILE CACHE ON *.* TO the user of the service" : "");
+    }
+}
+
+uint64_t count_lost_rows(ClickHouseClient& client, const TablePlan& plan, const TableRecord& table,
+                         const std::vector<PartitionRecord>& partitions) {
+    if (table.rows_loaded == 0 || !keeps_rows_apart(plan)) return 0;
+    uint64_t last = 0;
+    for (const PartitionRecord& partition : partitions) last = std::max(last, partition.version);
+    const VersionCounts there = count_versions(client, plan.target_database, plan.target_table, last);
+    uint64_t replaced = 0;
+    if (!is_append_only(plan)) {
+        replaced = table.counts.updated + table.counts.deleted;
+        if (!plan.delete_on_merge) replaced = std::min(replaced, there.above);
+    }
+    const uint64_t accounted_for = there.up_to + replaced;
+    return accounted_for < table.rows_loaded ? table.rows_loaded - accounted_for : 0;
 }
 
 Error wrong_rows_error(const LoadedTable& table, const WrongRows& wrong) {

@@ -34,6 +34,16 @@ struct WrongRows {
 /// what ClickHouseClient::query throws.
 std::vector<WrongRows> find_wrong_rows(ClickHouseClient& client, const std::vector<LoadedTable>& tables);
 
+/// What ClickHouse has acknowledged outlives a power cut of its machine from here on (its server syncs no
+/// files by itself). Does nothing, but a line in the log, where its user may not do that. Throws nothing.
+void put_on_disk(ClickHouseClient& client);
+
+/// Of a loaded table that the log has changed since: how many rows of its load are missing, at least. A
+/// change may have replaced or removed a row, each of them another one, and nobody else has. `table`: the
+/// record. Reads one column. Throws what ClickHouseClient::query throws.
+uint64_t count_lost_rows(ClickHouseClient& client, const TablePlan& plan, const TableRecord& table,
+                         const std::vector<PartitionRecord>& partitions);
+
 /// One line for people, for a table of which something is wrong.
 Error wrong_rows_error(const LoadedTable& table, const WrongRows& wrong);
 

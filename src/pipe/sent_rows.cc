@@ -8,23 +8,25 @@
 
 namespace penstock {
 
-void leave_out_sent_rows(ClickHouseClient& client, Block& block, uint64_t until, bool incomplete) {
+void leave_out_sent_rows(ClickHouseClient& client, Block& block, uint64_t until, uint64_t incomplete_from) {
     if (block.rows == 0) return;
     const auto version = [&](uint64_t row) { return load_le<8>(block.version.data() + row * 8); };
     const uint64_t first = version(0), last = version(block.rows - 1);
     if (first > until) return;
     const TablePlan& plan = *block.plan;
-    if (incomplete && plan.engine == TableEngine::kNull) return;
+    const bool incomplete = incomplete_from != 0 && incomplete_from <= std::min(last, until);
     std::vector<uint64_t> there;
-    if (incomplete) {
-        there =
-            versions_between(client, plan.target_database, plan.target_table, first, std::min(last, until));
-        if (there.empty()) return;
+    if (incomplete && plan.engine != TableEngine::kNull) {
+        there = versions_between(client, plan.target_database, plan.target_table,
+                                 std::max(first, incomplete_from), std::min(last, until));
     }
+    const auto was_sent = [&](uint64_t of) {
+        if (of > until) return false;
+        return !incomplete || of < incomplete_from || std::binary_search(there.begin(), there.end(), of);
+    };
     std::vector<uint32_t> kept;
     for (uint64_t row = 0; row < block.rows; ++row) {
-        const bool is_there = !incomplete || std::binary_search(there.begin(), there.end(), version(row));
-        if (version(row) > until || !is_there) kept.push_back(static_cast<uint32_t>(row));
+        if (!was_sent(version(row))) kept.push_back(static_cast<uint32_t>(row));
     }
     if (kept.size() < block.rows) block.keep_rows(kept);
 }

@@ -14,7 +14,9 @@
 #include <nlohmann/json.hpp>
 
 #include "destination/clickhouse_client.h"
+#include "embedded/engine.h"
 #include "support/subprocess.h"
+#include "support/wait_until.h"
 
 namespace penstock::test {
 
@@ -48,6 +50,8 @@ class OwnClickHouse {
         ::kill(facts_["pid"].get<pid_t>(), SIGKILL);
         process_->signal(SIGKILL);
         process_->wait();
+        if (!wait_until([&] { return !engine_is_held(data_dir()); }))
+            throw std::runtime_error("the engine does not end");
     }
 
     ClickHouseEndpoint endpoint(const std::string& database = {}) const {
