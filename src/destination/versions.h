@@ -9,6 +9,10 @@
 
 namespace penstock {
 
+/// Of a query that counts rows: where parts are listed apart from the server that is asked, by the newest
+/// list.
+inline const ClickHouseParameters kNewestParts{{"select_sequential_consistency", "1"}};
+
 /// The highest version in the table, 0 where it has no rows; at most 2^64 - 1, whatever the column's type is.
 /// Reads one column of all rows. Throws what ClickHouseClient::query throws.
 uint64_t highest_version(ClickHouseClient& client, const std::string& database, const std::string& table);

@@ -55,9 +55,7 @@ std::map<uint64_t, Acknowledged> by_version(const std::vector<PartitionRecord>& 
 
 /// Reads "place in the list<TAB>version<TAB>rows" lines.
 void read_counts(ClickHouseClient& client, const std::string& sql, std::vector<Counted>& counted) {
-    // Where parts are listed apart from the server that is asked: the newest list.
-    std::istringstream lines(
-        client.query(sql + " FORMAT TabSeparated", {{"select_sequential_consistency", "1"}}));
+    std::istringstream lines(client.query(sql + " FORMAT TabSeparated", kNewestParts));
     size_t place = 0;
     for (uint64_t version = 0, rows = 0; lines >> place >> version >> rows;) {
         counted.at(place).held[version] = rows;
