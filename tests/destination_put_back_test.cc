@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "destination/clickhouse_client.h"
+#include "destination/target_state.h"
 #include "source/mysql_connection.h"
 #include "support/own_clickhouse.h"
 #include "support/pipe_process.h"
@@ -135,6 +136,22 @@ TEST_P(DestinationPutBack, RowsThatAPowerCutTookAreSentAgain) {
     change();
     expect_equal();
     EXPECT_EQ(pipe_->pause(), 0);
+}
+
+TEST_P(DestinationPutBack, EachStartOfTheServerIsAnotherLife) {
+    ClickHouseClient(clickhouse_.endpoint())
+        .query("CREATE TABLE default.t (id Int32) ENGINE = MergeTree ORDER BY id");
+    const auto life = [&] {
+        ClickHouseClient client(clickhouse_.endpoint());
+        return read_target_states(client, "default", {"t"}).life;
+    };
+    for (int i = 0; i < 3; ++i) {
+        const int64_t before = life();
+        EXPECT_FALSE(is_another_life(before, life()));
+        clickhouse_.kill();
+        clickhouse_.start();
+        EXPECT_TRUE(is_another_life(before, life()));
+    }
 }
 
 TEST_P(DestinationPutBack, AnInsertThatTheServerDiesUnderIsSentAgain) {

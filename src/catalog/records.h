@@ -144,7 +144,7 @@ struct DestinationRecord {
     uint64_t turn = 0;          ///< grows with every change of the checkpoint or the tables
     uint64_t tables_turn = 0;   ///< the turn of the last change that the versions of the log depend on
     std::string server{};       ///< that was last spoken to (TargetStates)
-    int64_t life = 0;           ///< when it had started; Unix seconds, 0: none
+    int64_t life = 0;           ///< TargetStates::life, 0: none
     uint64_t safe_version = 0;  ///< what was inserted up to here outlives a power cut of the server
     Repair repair{};
 };

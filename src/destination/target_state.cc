@@ -34,7 +34,11 @@ TargetStates read_target_states(ClickHouseClient& client, const std::string& dat
         const std::string rows_of_tables = fmt::format(
             "SELECT name, toString(uuid), notEmpty(dependencies_table), engine,"
             " position(engine_full, ' TTL ') > 0, {}, toUnixTimestamp(now()) - uptime(), hostName(),"
-            " -1, -1 FROM system.tables WHERE {} name IN ({})",
+            " -1, -1 FROM system.tables WHERE {} name IN ({})"
+            // A database in memory gets another UUID at each start; 0 where it gets none.
+            " UNION ALL SELECT '', '', 0, '', 0, 0, if(uuid = toUUIDOrZero(''), 0,"
+            " toInt64(bitShiftRight(cityHash64(toString(uuid)), 1))), '', -1, -1 FROM system.databases"
+            " WHERE name = 'INFORMATION_SCHEMA' AND engine = 'Memory'",
             kAlteredAt, of, names);
         // Joined here: for the server a JOIN would be more work than all the rest.
         const std::string rows_of_parts = fmt::format(
@@ -58,7 +62,9 @@ TargetStates read_target_states(ClickHouseClient& client, const std::string& dat
             block = std::max<int64_t>(block, number(row.at(8)));
             mutation = std::max<int64_t>(mutation, number(row.at(9)));
         }
+        int64_t of_uuid = 0;
         for (const auto& row : rows) {
+            if (row.at(0).empty()) of_uuid = number(row.at(6));
             if (row.at(3).empty()) continue;
             TargetState& state = found.tables[row.at(0)];
             state.uuid = table_uuid(row.at(1));
@@ -70,6 +76,7 @@ TargetStates read_target_states(ClickHouseClient& client, const std::string& dat
             found.life = number(row.at(6));
             found.server = row.at(7);
         }
+        if (of_uuid != 0 && found.life != 0) found.life = of_uuid;
     });
     return found;
 }

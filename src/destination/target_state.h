@@ -35,7 +35,9 @@ struct TargetState {
 struct TargetStates {
     std::map<std::string, TargetState> tables;  ///< those of the asked ones that exist, by name
     std::string server{};  ///< the one that answered: behind an address there may be several
-    int64_t life = 0;      ///< when the server started, by its own clock, in Unix seconds, give or take one
+    /// Another number each time that the server starts: where it tells nothing better, when that was, by its
+    /// own clock, in Unix seconds, give or take one.
+    int64_t life = 0;
 };
 
 /// The server was started anew between the two.
