@@ -17,7 +17,6 @@
 #include "destination/schema.h"
 #include "pipe/crash_point.h"
 #include "pipe/destination_check.h"
-#include "pipe/sent_rows.h"
 #include "pipe/stopped_tables.h"
 #include "pipe/target_repair.h"
 #include "pipe/threads.h"
@@ -56,12 +55,9 @@ ChunkApplier::ChunkApplier(PipeContext& context, BlockPool& pool, std::stop_toke
       pool_(pool),
       client_(context.destination),
       watch_(context),
-      repair_(context.catalog->destination_record(context.pipe_id).repair) {
-    if (repair_.until != 0) {
-        for (const TableRecord& table : context.catalog->tables(context.pipe_id)) {
-            incomplete_from_[table.table_index] = table.incomplete_from;
-        }
-    }
+      salt_(context.catalog->destination_record(context.pipe_id).repair.salt),
+      sent_(context.catalog->destination_record(context.pipe_id).repair,
+            context.catalog->tables(context.pipe_id)) {
     for (size_t i = 0; i < kWriters; ++i) {
         writers_.emplace_back(context.destination, context.compression, context.progress, stop);
     }
@@ -156,12 +152,12 @@ void ChunkApplier::collapse(Block& block) {
 /// next attempt finds out and stops it.
 void ChunkApplier::write(BlockWriter& writer, Block& block, std::string token) {
     if (context_.lost_targets.contains(block.plan->id)) return;
-    if (repair_.until != 0 && load_le<8>(block.version.data()) <= repair_.until) {
+    if (sent_.concerns(block)) {
         ClickHouseClient client(context_.destination);
-        leave_out_sent_rows(client, block, repair_.until, incomplete_from_.at(block.plan->id));
+        sent_.leave_out(client, block);
         if (block.rows == 0) return;
         // A Null target is asked for nothing: that its views see no row twice is the tokens' part, as ever.
-        if (block.plan->engine != TableEngine::kNull) token += "/" + repair_.salt;
+        if (block.plan->engine != TableEngine::kNull) token += "/" + salt_;
     }
     try {
         insert_in_form(context_.destination, *context_.forms, *block.plan, [&](const TableForm* form) {

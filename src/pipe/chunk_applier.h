@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <map>
 #include <mutex>
 #include <set>
 #include <stop_token>
@@ -14,6 +13,7 @@
 #include "model/block_pool.h"
 #include "pipe/block_writer.h"
 #include "pipe/context.h"
+#include "pipe/sent_rows.h"
 #include "pipe/target_watch.h"
 
 namespace penstock {
@@ -49,8 +49,8 @@ class ChunkApplier {
     ClickHouseClient client_;  // between inserts
     std::vector<BlockWriter> writers_;
     TargetWatch watch_;
-    Repair repair_;
-    std::map<uint32_t, uint64_t> incomplete_from_;  // by table, all of them; see Repair
+    const std::string salt_;  // of blocks that are sent again
+    SentRows sent_;
     int64_t batch_started_ms_ = 0;
     uint64_t batch_blocks_ = 0, batch_bytes_ = 0;
     std::set<uint32_t> batch_tables_;  // that the batch wrote to
