@@ -182,7 +182,7 @@ class Catalog {
     void put_destination_life(std::string_view pipe_id, std::string_view server, int64_t life);
     /// Of tables that exist. An empty uuid leaves what is stored.
     void put_target_marks(std::string_view pipe_id, const std::vector<TargetMark>& marks);
-    /// Every row that was given out below `version` is on the destination's disks.
+    /// Every row that was given out up to `version` is on the destination's disks.
     void put_safe_version(std::string_view pipe_id, uint64_t version);
     /// The tables are incomplete from now on until the checkpoint has passed `repair.until`.
     void begin_repair(std::string_view pipe_id, const Repair& repair,

@@ -55,7 +55,6 @@ ChunkApplier::ChunkApplier(PipeContext& context, BlockPool& pool, std::stop_toke
       pool_(pool),
       client_(context.destination),
       watch_(context),
-      salt_(context.catalog->destination_record(context.pipe_id).repair.salt),
       sent_(context.catalog->destination_record(context.pipe_id).repair,
             context.catalog->tables(context.pipe_id)) {
     for (size_t i = 0; i < kWriters; ++i) {
@@ -157,7 +156,7 @@ void ChunkApplier::write(BlockWriter& writer, Block& block, std::string token) {
         sent_.leave_out(client, block);
         if (block.rows == 0) return;
         // A Null target is asked for nothing: that its views see no row twice is the tokens' part, as ever.
-        if (block.plan->engine != TableEngine::kNull) token += "/" + salt_;
+        if (block.plan->engine != TableEngine::kNull) token += "/" + sent_.salt();
     }
     try {
         insert_in_form(context_.destination, *context_.forms, *block.plan, [&](const TableForm* form) {
@@ -241,13 +240,12 @@ void ChunkApplier::commit(const Chunk& chunk) {
 void ChunkApplier::note_what_is_safe(const Checkpoint& checkpoint) {
     if (is_safe_ || Clock::now() - unsafe_since_ < kUnsafe) return;
     try {
-        watch_.require_same_life();
-        context_.catalog->put_safe_version(context_.pipe_id, checkpoint.next_version - 1);
-        is_safe_ = true;
+        is_safe_ = watch_.lives_on();
+        if (is_safe_) context_.catalog->put_safe_version(context_.pipe_id, checkpoint.next_version - 1);
     } catch (const Error& e) {
         if (e.disposition() != Disposition::kRetry) throw;
-        unsafe_since_ = Clock::now();  // whatever it is, what is inserted next finds out
     }
+    if (!is_safe_) unsafe_since_ = Clock::now();  // whatever it is, what is inserted next finds out
 }
 
 void ChunkApplier::finish() {

@@ -49,7 +49,6 @@ class ChunkApplier {
     ClickHouseClient client_;  // between inserts
     std::vector<BlockWriter> writers_;
     TargetWatch watch_;
-    const std::string salt_;  // of blocks that are sent again
     SentRows sent_;
     int64_t batch_started_ms_ = 0;
     uint64_t batch_blocks_ = 0, batch_bytes_ = 0;

@@ -16,7 +16,8 @@ uint64_t version_of(const Block& block, uint64_t row) {
 
 }  // namespace
 
-SentRows::SentRows(const Repair& repair, const std::vector<TableRecord>& tables) : until_(repair.until) {
+SentRows::SentRows(const Repair& repair, const std::vector<TableRecord>& tables)
+    : until_(repair.until), salt_(repair.salt) {
     for (const TableRecord& table : tables)
         tables_[table.table_index].incomplete_from = table.incomplete_from;
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "catalog/records.h"
@@ -19,6 +20,7 @@ class SentRows {
     /// `tables`: of the pipe.
     SentRows(const Repair& repair, const std::vector<TableRecord>& tables);
 
+    const std::string& salt() const { return salt_; }  ///< of the repair
     /// The block holds rows of the repair.
     bool concerns(const Block& block) const;
     /// Drops the rows of the block that are in its target: those below the table's `incomplete_from`, all
@@ -37,7 +39,8 @@ class SentRows {
         Found found;  // guarded by mutex_
     };
 
-    uint64_t until_;
+    const uint64_t until_;
+    const std::string salt_;
     std::mutex mutex_;
     std::map<uint32_t, Table> tables_;  // by TablePlan::id
 };

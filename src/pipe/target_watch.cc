@@ -28,15 +28,17 @@ bool TargetWatch::was_started_anew(const TargetStates& found) const {
            is_another_life(known->second, found.life);
 }
 
-void TargetWatch::require_same_life_of(const TargetStates& found) const {
+void TargetWatch::require_same_life(const TargetStates& found) const {
     if (!was_started_anew(found)) return;
     throw Error(Disposition::kRetry, "insert",
                 "ClickHouse was started anew: looking at what it holds before going on");
 }
 
-void TargetWatch::require_same_life() const {
+bool TargetWatch::lives_on() const {
+    if (context_.plans.empty()) return false;
     ClickHouseClient client(context_.destination);
-    if (!context_.plans.empty()) require_same_life_of(look({&context_.plans.front()}, client));
+    const TargetStates found = look({&context_.plans.front()}, client);
+    return found.life != 0 && context_.server_lives.contains(found.server) && !was_started_anew(found);
 }
 
 /// Empty when there is none.
@@ -63,7 +65,7 @@ void TargetWatch::require_same(const TablePlan& plan, const TargetState& state) 
 void TargetWatch::look_before(const std::vector<const TablePlan*>& plans) {
     if (plans.empty()) return;
     const TargetStates found = look(plans, client_);
-    require_same_life_of(found);
+    require_same_life(found);
     for (const TablePlan* plan : plans) {
         const auto there = found.tables.find(plan->target_table);
         if (there == found.tables.end()) continue;  // the insert finds out
@@ -95,7 +97,7 @@ std::vector<TargetMark> TargetWatch::look_after(const std::vector<uint32_t>& tab
     std::vector<TargetMark> marks;
     if (plans.empty()) return marks;
     const TargetStates found = look(plans, client_);
-    require_same_life_of(found);
+    require_same_life(found);
     std::vector<const TablePlan*> altered;
     for (const TablePlan* plan : plans) {
         const auto there = found.tables.find(plan->target_table);

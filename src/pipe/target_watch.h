@@ -31,8 +31,8 @@ class TargetWatch {
     bool is_unchanged(const TablePlan& plan) const;
     /// A materialized view read the table when it was looked at last.
     bool has_views(const TablePlan& plan) const;
-    /// Throws kRetry where the server was started anew.
-    void require_same_life() const;
+    /// The server is known and was not started anew. False too where a target is gone by which to ask it.
+    bool lives_on() const;
     /// When everything that was sent to these tables is acknowledged: what the catalog is to note. Throws
     /// kRetry as look_before, and UnfitTarget (target_forms.h) for one that was altered so that it does not
     /// hold every value.
@@ -41,7 +41,7 @@ class TargetWatch {
   private:
     TargetStates look(const std::vector<const TablePlan*>& plans, ClickHouseClient& client) const;
     bool was_started_anew(const TargetStates& found) const;
-    void require_same_life_of(const TargetStates& found) const;
+    void require_same_life(const TargetStates& found) const;
     std::string change_of(const TablePlan& plan, const TargetState& state) const;
     void require_same(const TablePlan& plan, const TargetState& state) const;
 
