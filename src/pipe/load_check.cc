@@ -15,7 +15,6 @@
 namespace penstock {
 namespace {
 
-constexpr size_t kTablesAtOnce = 100;  // in one query
 constexpr size_t kDistinctAtOnce = 8;  // partitions whose keys ClickHouse holds in memory at once
 
 /// What was acknowledged under one version.

@@ -26,6 +26,9 @@ struct WrongRows {
     uint64_t acknowledged = 0, held = 0;
 };
 
+/// So many tables are counted in one query.
+inline constexpr size_t kTablesAtOnce = 100;
+
 /// For each table, all of one database, its partitions held against the rows that are there, by their
 /// versions; a table that is gone holds none. More rows than acknowledged are right where they merge (some
 /// were sent twice), and wrong where they stay. Nothing is found where rows are not there to be counted: Null

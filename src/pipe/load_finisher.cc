@@ -10,8 +10,7 @@
 namespace penstock {
 namespace {
 
-// As many as one query counts; a table of that many rows does not wait for others.
-constexpr size_t kTablesAtOnce = 100;
+// A table of that many rows does not wait for others.
 constexpr uint64_t kRowsAtOnce = 1'000'000;
 constexpr std::chrono::seconds kNotedFor{2};
 
