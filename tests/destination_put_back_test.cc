@@ -95,6 +95,17 @@ class DestinationPutBack : public testing::TestWithParam<const char*> {
         EXPECT_EQ(target("SELECT id, v FROM appended ORDER BY id") + "\n", source_rows("appended"))
             << pipe_->log();
     }
+    /// Of the pipe, which pauses for it.
+    void save_catalog() {
+        EXPECT_EQ(pipe_->pause(), 0);
+        std::filesystem::copy(pipe_->data_dir(), saved_catalog(), std::filesystem::copy_options::recursive);
+    }
+    /// While it does not run.
+    void put_catalog_back() {
+        std::filesystem::remove_all(pipe_->data_dir());
+        std::filesystem::copy(saved_catalog(), pipe_->data_dir(), std::filesystem::copy_options::recursive);
+    }
+    std::string saved_catalog() const { return saved_.path() + "/data"; }
     void kill_pipe() {
         pipe_->process().signal(SIGKILL);
         pipe_->process().wait();
@@ -107,6 +118,7 @@ class DestinationPutBack : public testing::TestWithParam<const char*> {
         return nullptr;
     }
 
+    TemporaryDirectory saved_;
     OwnClickHouse clickhouse_;
     std::string database_;
     std::optional<MysqlConnection> connection_;
@@ -206,17 +218,13 @@ TEST_P(DestinationPutBack, AnOlderEngineGetsWhatItLacks) {
 }
 
 TEST_P(DestinationPutBack, AnOlderCatalogGoesOnFromTheDestinationsPlace) {
-    namespace fs = std::filesystem;
     begin();
     change();
-    EXPECT_EQ(pipe_->pause(), 0);
-    TemporaryDirectory old;
-    fs::copy(pipe_->data_dir(), old.path() + "/data", fs::copy_options::recursive);
+    save_catalog();
     begin();
     for (int i = 0; i < 5; ++i) change();
     EXPECT_EQ(pipe_->pause(), 0);
-    fs::remove_all(pipe_->data_dir());
-    fs::copy(old.path() + "/data", pipe_->data_dir(), fs::copy_options::recursive);
+    put_catalog_back();
     begin();
     change();
     expect_equal();
@@ -226,18 +234,14 @@ TEST_P(DestinationPutBack, AnOlderCatalogGoesOnFromTheDestinationsPlace) {
 }
 
 TEST_P(DestinationPutBack, AnOlderCatalogWithoutALedgerFindsWhatIsThere) {
-    namespace fs = std::filesystem;
     begin();
-    EXPECT_EQ(pipe_->pause(), 0);
-    TemporaryDirectory old;
-    fs::copy(pipe_->data_dir(), old.path() + "/data", fs::copy_options::recursive);
+    save_catalog();
     begin();
     change();
     kill_pipe();
     target("DROP TABLE _penstock_ledger SYNC");
     sql(fmt::format("INSERT INTO {}.appended VALUES (1000, 0)", database_));  // into one block with the other
-    fs::remove_all(pipe_->data_dir());
-    fs::copy(old.path() + "/data", pipe_->data_dir(), fs::copy_options::recursive);
+    put_catalog_back();
     begin();
     change();
     expect_equal();
@@ -292,14 +296,11 @@ TEST_P(DestinationPutBack, RowsOfTheLoadThatAreGoneBelowNewerOnesStopTheirTable)
 }
 
 TEST_P(DestinationPutBack, ACopyOfTheCatalogIsFoundOut) {
-    namespace fs = std::filesystem;
     begin();
-    EXPECT_EQ(pipe_->pause(), 0);
-    TemporaryDirectory copy;
-    fs::copy(pipe_->data_dir(), copy.path() + "/data", fs::copy_options::recursive);
+    save_catalog();
     begin();
     change();
-    PipeProcess other = pipe_->with_data_dir(copy.path() + "/data");
+    PipeProcess other = pipe_->with_data_dir(saved_catalog());
     other.start();
     ASSERT_TRUE(other.wait_for_state("Running")) << other.log();
     int id = 1000;

@@ -10,12 +10,10 @@
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -204,24 +202,20 @@ TEST(Engine, KeepsDataAndAddressesOverCrashesAndRestarts) {
 
 TEST(Engine, WaitsForThePortsThatADeadOneStillHolds) {
     const TemporaryDirectory directory;
+    const fs::path of_engine = directory.path() / "clickhouse";
     EnginePorts before;
     {
-        EngineFiles files(directory.path());
+        EngineFiles files(of_engine);
         before = files.choose_ports({}, {});
     }
     const int dying = listen_on(before.http);
     EnginePorts ports;
     std::jthread start([&] {
-        EngineFiles files(directory.path());
+        EngineFiles files(of_engine);
         files.lock();
         ports = files.choose_ports({}, {});
     });
-    EXPECT_TRUE(eventually([&] {
-        const int file = open((directory.path() / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        const bool held = flock(file, LOCK_SH | LOCK_NB) != 0;
-        close(file);
-        return held;
-    }));
+    EXPECT_TRUE(eventually([&] { return engine_is_held(directory.path()); }));
     close(dying);
     start.join();
     EXPECT_EQ(ports.http, before.http);
